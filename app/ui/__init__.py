@@ -1,0 +1,1 @@
+"""The Gradio page: search, library, evaluate."""

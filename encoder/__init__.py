@@ -1,0 +1,1 @@
+"""Video file to clips to unit vectors; knows nothing of storage."""

@@ -1,0 +1,302 @@
+"""Video file -> pictures at presentation times. The only file that opens video.
+
+PyAV reads, because it was measured against OpenCV (benchmarks/decode.py, docs/performance.md): OpenCV 5.0 gives no timestamps for
+AVI and MPEG program streams, decodes no AV1, stops at the first damaged packet, ignores the pixel shape and converts
+whole frames to BGR before they can be made small.
+"""
+
+import itertools
+import math
+import os
+import stat
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.stream import Disposition
+from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from encoder.clips import ClipSpec, Span, clip_span
+
+av.logging.set_level(av.logging.PANIC)
+
+Picture = NDArray[np.uint8]  # (H, W, 3) RGB
+
+_OPEN_TIMEOUT_S, _READ_TIMEOUT_S = 20.0, 20.0  # of one blocking system call
+_FRAME_S = 1 / 25  # how long a picture is shown whose file does not say
+_LONGEST_STILL_S = 600.0  # a longer gap between frames, past the declared duration, is a broken timestamp
+_ROUNDING_S = 1e-6
+_SEEK_FROM_S = 10.0  # nearer starts are reached by decoding
+
+
+class VideoError(Exception):
+    """A file that can't be read as video, and why, in words for its owner."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = str(path), reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What the header of a video says; width and height as shown, after rotation and pixel shape."""
+
+    duration: float  # seconds, as declared; 0 where the header does not say
+    width: int  # pixels
+    height: int  # pixels
+    fps: float  # mean frames a second; 0 where the header does not say
+    codec: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Consecutive grid frames of a video."""
+
+    span: Span  # seconds from the video's first frame
+    frames: NDArray[np.uint8]  # (T, size, size, 3) RGB
+    damaged: int = 0  # packets of the file that could not be decoded so far
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """Read the header and the first picture of a video.
+
+    Raises:
+        VideoError: the file can't be read, or holds no picture that can be decoded.
+    """
+    with _Reader(path) as reader:
+        first = next(reader.pictures(), None)
+        if first is None:
+            raise VideoError(path, reader.why_no_picture())
+        return reader.info(first[1])
+
+
+def read_clips(
+    path: str | Path, spec: ClipSpec, span: Span | None = None, starts: Iterable[int] | None = None
+) -> Iterator[Clip]:
+    """Yield the clips of a video in one sequential pass; windows share their decoded frames.
+
+    Args:
+        path: the file.
+        spec: grid and clip size; the whole picture is resized to a square.
+        span: read only this part; the grid then starts at span.start. Clip spans stay in the video's own time.
+        starts: ascending grid frames at which clips start, instead of the regular ones of `clip_starts`; those past the
+            end are left out, but at least one clip comes.
+
+    Raises:
+        VideoError: nothing could be read. A file that breaks off later yields what was readable.
+    """
+    origin, stop = (span.start, span.end) if span else (0.0, math.inf)
+    wanted = iter(itertools.count(0, spec.hop) if starts is None else starts)
+    recent: deque[Picture] = deque(maxlen=spec.frames)
+    start, filled, length, clips = next(wanted, None), False, 0, 0
+    with _Reader(path) as reader:
+        for picture in reader.grid(spec, origin, stop):
+            if filled and start is not None:  # kept back until now: only the last clip can end before its last frame does
+                yield _clip(recent, origin, start, math.inf, spec, reader.damaged)
+                start, clips = next(wanted, None), clips + 1
+            recent.append(picture)
+            length += 1
+            filled = start is not None and length == start + spec.frames
+        if not length:
+            raise VideoError(path, reader.why_no_picture(origin))
+        if filled or starts is None or not clips:  # the last clip is flush with the end
+            start = max(0, length - spec.frames)
+            yield _clip(recent, origin, start, min(stop, reader.end), spec, reader.damaged)
+
+
+def _clip(recent: deque[Picture], origin: float, start: int, end: float, spec: ClipSpec, damaged: int) -> Clip:
+    held = [recent[-1]] * (spec.frames - len(recent))  # a short video holds its last picture
+    shown = clip_span(start, end - origin, spec)
+    shown = Span(origin + shown.start, origin + shown.end)
+    return Clip(shown, np.stack([*recent, *held]), damaged)
+
+
+class _Reader:
+    """One open video: its frames in order of presentation, damaged packets counted and passed over."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = path
+        self.end = 0.0  # seconds: when the last picture read so far goes off
+        self.packets = self.damaged = 0
+        self._open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._container.close()
+
+    def info(self, first: VideoFrame) -> VideoInfo:
+        """What the header and the first picture say."""
+        declared, codec = self._declared_s(), self._stream.codec_context.name
+        shape = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio or Fraction(1)
+        width, height = max(1, round(first.width * shape)), first.height
+        if _quarter_turns(first) % 2:
+            width, height = height, width
+        return VideoInfo(declared, width, height, float(self._stream.average_rate or 0), codec)
+
+    def grid(self, spec: ClipSpec, origin: float, stop: float) -> Iterator[Picture]:
+        """Yield the picture shown at origin + k / fps for k = 0, 1, ... until the video ends, or `stop`."""
+        resize = VideoReformatter()
+        count, shown, small = 0, None, None
+        for time, frame in itertools.chain(self.pictures(origin), [(math.inf, None)]):
+            until = min(time if frame else self.end, stop) - _ROUNDING_S
+            while shown is not None and origin + count / spec.fps < until:
+                small = _resized(shown, spec.size, resize) if small is None else small
+                yield small
+                count += 1
+            if time >= stop:
+                return
+            shown, small = frame, None
+
+    def pictures(self, since: float = 0.0) -> Iterator[tuple[float, VideoFrame]]:
+        """Yield (seconds from the first frame, frame), times ascending, beginning at or before `since`."""
+        frames = self._decoded()
+        first = next(frames, None)
+        if first is None:
+            return
+        zero, length = _time(first, 0.0), _length(first, self._frame_s())
+        frames = self._seek(zero, since) if since > _SEEK_FROM_S else itertools.chain([first], frames)
+        shift, last = 0.0, None
+        for frame in frames:
+            time = _time(frame, zero + (self.end if last is not None else 0.0)) - zero + shift
+            if last is not None:
+                broken = time < last - 1 or (time > last + _LONGEST_STILL_S and time > self._declared_s())
+                if broken:  # the clock was set anew, as between joined recordings: go on from here
+                    shift, time = shift + self.end - time, self.end
+                if time <= last:
+                    continue
+            length = _length(frame, length)
+            self.end, last = max(0.0, time) + length, time
+            yield max(0.0, time), frame
+
+    def why_no_picture(self, since: float = 0.0) -> str:
+        """Say in words why not one picture came."""
+        if self.end:
+            return f"lasts {self.end:.1f} s, so nothing lies at or after {since:g} s"
+        if not self.packets:
+            return "holds no pictures: only a header, a fragment or a file cut off at the start"
+        return "no picture can be decoded: damaged, encrypted or cut off"
+
+    def _open(self) -> None:
+        _check_file(self.path)
+        try:
+            self._container: InputContainer = av.open(
+                os.fspath(self.path), timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S), metadata_errors="ignore"
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise VideoError(self.path, _in_words(error)) from error
+        self._stream = self._choose_stream()
+        self._stream.codec_context.thread_count = 1  # files are decoded in parallel, not the frames of one
+
+    def _choose_stream(self) -> VideoStream:
+        videos = [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not videos:
+            self._container.close()
+            raise VideoError(self.path, "has no video stream (sound or data only)")
+        if videos[0].codec_context is None:
+            self._container.close()
+            raise VideoError(self.path, "its video codec is not one this installation can decode")
+        return videos[0]
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+                self.packets += packet.size > 0
+                frames = packet.decode()
+            except StopIteration:
+                return
+            except av.InvalidDataError:
+                self.damaged += 1
+                continue
+            except (av.FFmpegError, OSError):
+                self.damaged += 1
+                return
+            yield from frames
+
+    def _seek(self, zero: float, since: float) -> Iterator[VideoFrame]:
+        """Frames from a key frame at or before `since`; from the first one where the file can't seek there."""
+        try:
+            assert self._stream.time_base is not None
+            self._container.seek(int((zero + since) / self._stream.time_base), stream=self._stream)
+            frames = self._decoded()
+            first = next(frames, None)
+            if first is not None and _time(first, math.inf) <= zero + since:
+                return itertools.chain([first], frames)
+        except av.FFmpegError:
+            pass  # no index to seek by: decode from the start
+        self._container.close()
+        self._open()
+        return self._decoded()
+
+    def _declared_s(self) -> float:
+        if self._stream.duration and self._stream.time_base:
+            return float(self._stream.duration * self._stream.time_base)
+        return (self._container.duration or 0) / 1e6  # microseconds
+
+    def _frame_s(self) -> float:
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        return float(1 / rate) if rate else _FRAME_S
+
+
+def _check_file(path: str | Path) -> None:
+    try:
+        status = os.stat(path)
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        if isinstance(error, IsADirectoryError):
+            raise VideoError(path, "is a folder, not a video file") from error
+        raise VideoError(path, _in_words(error)) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise VideoError(path, "is not a regular file")
+    if not status.st_size:
+        raise VideoError(path, "is empty")
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, PermissionError):
+        return "permission denied"
+    if isinstance(error, EOFError):
+        return "is cut off before its first picture"
+    if isinstance(error, av.InvalidDataError | ValueError):
+        return "is not a video file, or is damaged beyond reading"
+    return f"can't be read: {getattr(error, 'strerror', None) or error}"
+
+
+def _time(frame: VideoFrame, unknown: float) -> float:
+    """Presentation time in seconds on the container's clock."""
+    return unknown if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+
+
+def _length(frame: VideoFrame, unknown: float) -> float:
+    """How long a frame is shown, in seconds."""
+    length = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else unknown
+    return length if 0 < length < _LONGEST_STILL_S else unknown
+
+
+def _quarter_turns(frame: VideoFrame) -> int:
+    """Counter-clockwise quarter turns that set the picture upright; other angles, which no player shows, count as none."""
+    return frame.rotation // 90 % 4 if frame.rotation % 90 == 0 else 0
+
+
+def _resized(frame: VideoFrame, size: int, resize: VideoReformatter) -> Picture:
+    small = resize.reformat(frame, size, size, "rgb24", interpolation=Interpolation.AREA)
+    return np.ascontiguousarray(np.rot90(small.to_ndarray(), _quarter_turns(frame)))

@@ -1,0 +1,1 @@
+"""Trained encoders that come with the program."""

@@ -1,0 +1,1 @@
+"""A library of videos: catalog, vector index, and search over both."""

@@ -1,0 +1,150 @@
+"""Where in a video a query happens: temporal alignment of two sequences of windows.
+
+A pair of alike windows, of the query at time q and of the video at time v, votes for the diagonals `v = offset + tempo q`
+through it. On each diagonal voted for, the run of video windows with the largest sum of excess similarity is a segment: the
+maximum-sum run of local alignment (Smith and Waterman 1981) with the path confined to a straight line, after the diagonal
+voting of Hough (temporal Hough voting for video copies: Douze et al. 2010, https://doi.org/10.1109/TMM.2010.2046265).
+
+Sizes: Q query windows, V video windows, P diagonals, L windows along the longest of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoder.clips import Span
+
+Seconds = NDArray[np.float64]
+_TEMPOS = np.array([1.0, 0.5, 2 / 3, 0.8, 1.25, 1.5, 2.0])  # video seconds for each query second
+_OFF_TEMPO = 0.9  # factor on the score of tempos other than 1, which have more freedom to fit by chance
+_VOTES = 48  # strongest pairs of windows, which vote
+_ENOUGH = 0.5  # of the best pair's excess: what a window must have to lengthen a run rather than end it
+_FURTHER = 0.5  # of the best segment's score: what a further segment must have
+_SEGMENTS = 5
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a video that matches a part of the query."""
+
+    video: Span
+    query: Span
+    score: float  # share of the query found, each moment counted by its excess; 1 for the same footage throughout
+    tempo: float  # video seconds for each query second
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Where the windows of a video or a query lie."""
+
+    span: Span  # all of it
+    starts: Seconds  # of the windows, ascending
+    window_s: float  # how long each window is
+
+
+def align(excess: NDArray[np.float32], query: Timeline, video: Timeline) -> list[Segment]:
+    """Find the segments of a video that match a query, best first, none overlapping another; at least one.
+
+    Args:
+        excess: (Q, V) similarity of each query window to each video window, 0 for unrelated and 1 for equal ones.
+        query: where the query's windows lie.
+        video: where the video's windows lie.
+    """
+    left = excess.astype(np.float32, copy=True)
+    segments: list[Segment] = []
+    while len(segments) < _SEGMENTS:
+        found = _best_segment(left, query, video)
+        if found is None or (segments and found.score < max(_FURTHER * segments[0].score, 1e-3)):
+            break
+        if not any(_overlap(found.video, other.video) for other in segments):
+            segments.append(found)
+        taken = (video.starts + video.window_s > found.video.start) & (video.starts < found.video.end)
+        left[:, taken] = -np.inf
+    return segments
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _best_segment(excess: NDArray[np.float32], query: Timeline, video: Timeline) -> Segment | None:
+    best = float(excess.max())
+    if best == -np.inf:
+        return None
+    offsets, tempos = _diagonals(excess, query, video)
+    rows, columns, valid = _paths(offsets, tempos, query, video)
+    along = np.where(valid, excess[rows, columns], -np.inf)
+    first, last, _ = _maximum_runs(np.where(np.isfinite(along), along - _ENOUGH * best, -1e3))
+    inside = (np.arange(along.shape[1]) >= first[:, None]) & (np.arange(along.shape[1]) <= last[:, None])
+    gathered = np.where(inside & np.isfinite(along), along, 0.0).clip(min=0).sum(1)
+    lengths = np.maximum(_windows_along(tempos, query, video), last - first + 1)
+    scores = gathered / lengths * np.where(tempos == 1, 1.0, _OFF_TEMPO)
+    p = int(scores.argmax())
+    ends = columns[p, first[p]], columns[p, last[p]]
+    return _segment(float(scores[p]), float(offsets[p]), float(tempos[p]), ends, query, video)
+
+
+def _diagonals(excess: NDArray[np.float32], query: Timeline, video: Timeline) -> tuple[Seconds, Seconds]:
+    """The (P,) offsets and tempos that the strongest pairs vote for, each once."""
+    votes = min(_VOTES, excess.size)
+    strongest = np.argpartition(excess, excess.size - votes, axis=None)[-votes:]
+    rows, columns = np.unravel_index(strongest, excess.shape)
+    long_enough = query.starts[-1] - query.starts[0] >= query.window_s  # else tempos can't be told apart
+    tempos = _TEMPOS if long_enough else _TEMPOS[:1]
+    offsets = video.starts[columns][:, None] - tempos * query.starts[rows][:, None]
+    pairs = np.unique(np.stack([offsets.round(3).ravel(), np.broadcast_to(tempos, offsets.shape).ravel()]), axis=1)
+    return pairs[0], pairs[1]
+
+
+def _paths(
+    offsets: Seconds, tempos: Seconds, query: Timeline, video: Timeline
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+    """The query window and the video window at each step of each diagonal, (P, L) each, and which of them are real."""
+    step = float(np.diff(query.starts).min()) if len(query.starts) > 1 else video.window_s
+    slack = 0.5 * step * tempos
+    low = np.searchsorted(video.starts, offsets + tempos * query.starts[0] - slack)
+    high = np.searchsorted(video.starts, offsets + tempos * query.starts[-1] + slack, side="right")
+    columns = low[:, None] + np.arange(max(1, int((high - low).max())))
+    valid = columns < high[:, None]
+    columns = columns.clip(max=len(video.starts) - 1)
+    at = (video.starts[columns] - offsets[:, None]) / tempos[:, None]
+    rows = np.searchsorted(query.starts + step / 2, at).clip(max=len(query.starts) - 1)
+    return rows, columns, valid
+
+
+def _maximum_runs(values: NDArray[np.floating]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.floating]]:
+    """First and last index and sum of the contiguous run with the largest sum of each row of (P, L) values."""
+    sums = np.concatenate([np.zeros((len(values), 1)), values.cumsum(1)], 1)
+    lowest = np.minimum.accumulate(sums[:, :-1], 1)
+    last = (sums[:, 1:] - lowest).argmax(1)
+    row = np.arange(len(values))
+    upto = np.where(np.arange(values.shape[1]) <= last[:, None], sums[:, :-1], np.inf)
+    first = upto.argmin(1)
+    return first, last, sums[row, last + 1] - sums[row, first]
+
+
+def _windows_along(tempos: Seconds, query: Timeline, video: Timeline) -> Seconds:
+    """How many video windows start while the whole query runs by at each tempo."""
+    hop = float(np.diff(video.starts).max()) if len(video.starts) > 1 else video.window_s
+    counts: Seconds = np.floor((query.starts[-1] - query.starts[0]) * tempos / hop + 1e-6).clip(min=1)
+    return counts
+
+
+def _segment(
+    score: float, offset: float, tempo: float, ends: tuple[int, int], query: Timeline, video: Timeline
+) -> Segment:
+    """The segment that a run of video windows stands for, in whole seconds of both timelines.
+
+    Where the run reaches the first or last window that the query has on this diagonal, the segment goes to the query's end.
+    """
+    start, end = video.starts[ends[0]], video.starts[ends[1]] + video.window_s
+    before, after = (start - offset) / tempo, (video.starts[ends[1]] - offset) / tempo
+    hop = float(np.diff(video.starts).max()) if len(video.starts) > 1 else video.window_s
+    if before - query.starts[0] < hop / tempo:
+        start = offset + tempo * query.span.start
+    if query.starts[-1] - after < hop / tempo:
+        end = offset + tempo * query.span.end
+    start, end = max(start, video.span.start), min(end, video.span.end)
+    shown = Span(max((start - offset) / tempo, query.span.start), min((end - offset) / tempo, query.span.end))
+    return Segment(Span(float(start), float(end)), Span(float(shown.start), float(shown.end)), score, tempo)

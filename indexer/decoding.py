@@ -1,0 +1,246 @@
+"""Decode videos in worker processes, each under a watchdog, so that no file can hang or crash the program.
+
+Kept free of heavy imports: every worker process loads this module.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoder.clips import ClipSpec, Span, grid_length
+from encoder.video import Clip, VideoError, VideoInfo, probe, read_clips
+
+_BATCH = 16  # clips a message
+_POLL_S = 0.05
+_TELL_S = 5.0  # a slow file shows that it is alive
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to decode, or the part of it that is asked for."""
+
+    path: str
+    spec: ClipSpec
+    span: Span | None = None  # seconds; None: all of it
+    clips: int | None = None  # this many, evenly spread over the declared length; None: the regular ones
+
+    def starts(self, info: VideoInfo) -> list[int] | None:
+        """The grid frames at which the asked clips start; None: the regular ones."""
+        if self.clips is None:
+            return None
+        length = info.duration if self.span is None else min(info.duration, self.span.end) - self.span.start
+        if length <= 0:  # the header does not say, or says too little: read all there is
+            return None
+        last = max(0, grid_length(length, self.spec.fps) - self.spec.frames)
+        return sorted({round(last * i / max(1, self.clips - 1)) for i in range(self.clips)})
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The file is a video."""
+
+    path: str
+    info: VideoInfo
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Some more of its clips."""
+
+    path: str
+    spans: list[Span]
+    frames: NDArray[np.uint8]  # (N, T, H, W, 3) RGB
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All of it was read."""
+
+    path: str
+    damaged: int  # packets passed over
+
+
+@dataclass(frozen=True)
+class Failed:
+    """It can't be read; whatever came of it before does not count."""
+
+    path: str
+    reason: str
+
+
+Event = Opened | Decoded | Finished | Failed
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    path: str | None = None  # of the job in hand
+    heard: float = field(default_factory=time.monotonic)
+
+
+class DecodePool:
+    """Worker processes that decode; a file on which one dies or falls silent is reported and the worker replaced."""
+
+    def __init__(self, workers: int, stall_s: float = 60.0) -> None:
+        """Start no process yet: workers come with the first jobs.
+
+        Args:
+            workers: how many files are decoded at once.
+            stall_s: seconds without a new clip after which a file is given up.
+        """
+        self._size, self._stall_s = workers, stall_s
+        self._workers: list[_Worker] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers, also those in the middle of a file."""
+        for worker in self._workers:
+            _end(worker)
+        self._workers.clear()
+
+    def decode(self, jobs: Iterable[Job]) -> Iterator[Event | None]:
+        """Decode the jobs, several at once, and yield what happens; None where nothing came for a moment.
+
+        Jobs are drawn only when a worker is free, and workers wait when their events are not taken, so neither end runs
+        ahead. Each path ends in exactly one Finished or Failed.
+        """
+        for worker in self._workers:
+            if worker.path is not None:  # an earlier call was broken off
+                self._replace(worker)
+        queue, drained = iter(jobs), False
+        while True:
+            while not drained and (worker := self._free()) is not None:
+                job = next(queue, None)
+                drained = job is None
+                if job is not None:
+                    self._start(worker, job)
+            busy = [worker for worker in self._workers if worker.path is not None]
+            if not busy:
+                return
+            ready = wait([worker.pipe for worker in busy], _POLL_S)
+            if not ready:
+                yield None
+            for worker in busy:
+                if worker.pipe in ready:
+                    yield from self._receive(worker)
+                elif time.monotonic() - worker.heard > self._stall_s:
+                    yield from self._give_up(worker, f"no picture came for {self._stall_s:.0f} s, so reading was given up")
+
+    def _free(self) -> _Worker | None:
+        for worker in self._workers:
+            if worker.path is None:
+                return worker
+        if len(self._workers) < self._size:
+            self._workers.append(_spawn())
+            return self._workers[-1]
+        return None
+
+    def _start(self, worker: _Worker, job: Job) -> None:
+        if not worker.process.is_alive():
+            self._replace(worker)
+        worker.path, worker.heard = job.path, time.monotonic()
+        with suppress(ConnectionError):  # it died idle or at once: the next look at its pipe says so
+            worker.pipe.send(job)
+
+    def _receive(self, worker: _Worker) -> Iterator[Event]:
+        try:
+            event: Event = worker.pipe.recv()
+        except (EOFError, ConnectionError):
+            worker.process.join(5)
+            code = worker.process.exitcode
+            what = signal.Signals(-code).name if code is not None and code < 0 else f"exit status {code}"
+            yield from self._give_up(worker, f"the decoder crashed on it ({what})")
+            return
+        worker.heard = time.monotonic()
+        if isinstance(event, Finished | Failed):
+            worker.path = None
+        yield event
+        worker.heard = time.monotonic()  # the time the caller took is not the worker's silence
+
+    def _give_up(self, worker: _Worker, reason: str) -> Iterator[Event]:
+        path = worker.path
+        self._replace(worker)
+        if path is not None:
+            yield Failed(path, reason)
+
+    def _replace(self, worker: _Worker) -> None:
+        _end(worker)
+        fresh = _spawn()
+        worker.process, worker.pipe, worker.path = fresh.process, fresh.pipe, None
+
+
+def _spawn() -> _Worker:
+    context = get_context("spawn")  # a forked child would inherit the threads' locks of torch and FAISS
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs,), daemon=True, name="reelseek-decoder")
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _end(worker: _Worker) -> None:
+    worker.process.kill()
+    worker.process.join()
+    worker.pipe.close()
+
+
+def _work(pipe: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)  # codecs write to stderr behind Python's back
+    while True:
+        try:
+            job: Job = pipe.recv()
+            for event in _decode(job):
+                pipe.send(event)
+        except (EOFError, ConnectionError):
+            return
+
+
+def _die_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
+
+
+def _decode(job: Job) -> Iterator[Event]:
+    try:
+        info = probe(job.path)
+        yield Opened(job.path, info)
+        clips: list[Clip] = []
+        damaged, told = 0, time.monotonic()
+        for clip in read_clips(job.path, job.spec, job.span, job.starts(info)):
+            clips.append(clip)
+            damaged = clip.damaged
+            if len(clips) == _BATCH or time.monotonic() - told > _TELL_S:
+                yield _decoded(job.path, clips)
+                clips, told = [], time.monotonic()
+        if clips:
+            yield _decoded(job.path, clips)
+        yield Finished(job.path, damaged)
+    except VideoError as error:
+        yield Failed(job.path, error.reason)
+
+
+def _decoded(path: str, clips: list[Clip]) -> Decoded:
+    return Decoded(path, [clip.span for clip in clips], np.stack([clip.frames for clip in clips]))

@@ -1,0 +1,246 @@
+"""Retrieval metrics on arrays: how often a search by example finds the right class. Arrays in, numbers out.
+
+Similarity is the cosine; a zero vector has similarity 0 to everything. Similarities that round to the same
+multiple of 1e-8 are tied, and every number is its expected value over a random order of the ties: an encoder
+that maps everything to one point scores chance, whatever the order of the rows.
+
+Sizes: N rows, D embedding, Q queries (of a block), G gallery rows, K depths.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+KS: Final = (1, 5, 10, 20, 50)
+_TIE = 1e-8  # similarities become whole multiples of this, twice which fits 32 bits
+_LEFT_OUT = np.iinfo(np.int32).min  # sorts behind every candidate
+_BLOCK = 500_000  # similarities held at once: about 120 MB with all that is made of them
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class RetrievalReport:
+    """How well embeddings retrieve their own class, as fractions in [0, 1] of the answerable queries."""
+
+    recall: dict[int, float]  # k -> R@k, a hit if any of the top k shares the class
+    map: float  # mean over queries of the average precision of the full ranking
+    queries: int  # that can be answered
+    gallery: float  # candidates of a query, mean
+    classes: int  # among all rows
+    unanswerable: int  # queries left out because no candidate shares their class
+    chance_recall: dict[int, float]  # k -> R@k expected of a random ranking
+    chance_map: float  # mAP expected of a random ranking
+    recall_at_1_interval: tuple[float, float]  # 95 %, bootstrap
+    per_class: dict[str, float]  # label -> R@1
+    queries_per_class: dict[str, int]  # label -> queries that can be answered
+    hit_at_1: dict[int, float] = field(
+        repr=False
+    )  # row of the query -> 1 if its top candidate is right; ties between
+
+    def __post_init__(self) -> None:
+        fractions = [*self.recall.values(), self.map, *self.per_class.values(), *self.recall_at_1_interval]
+        if not all(0 <= value <= 1 for value in fractions):
+            raise ValueError(f"recall and mAP must be fractions in [0, 1], got {self}")
+        if self.queries < 1 or 1 not in self.recall or self.recall.keys() != self.chance_recall.keys():
+            raise ValueError(f"a report needs queries, R@1, and chance for every R@k, got {self}")
+
+    @property
+    def chance(self) -> float:
+        """R@1 expected of a random ranking."""
+        return self.chance_recall[1]
+
+
+def evaluate_retrieval(
+    embeddings: ArrayLike,
+    labels: Sequence[str],
+    groups: Sequence[str] | None = None,
+    split: Sequence[str] | None = None,
+    ks: Sequence[int] = KS,
+    *,
+    rng: np.random.Generator,
+) -> RetrievalReport:
+    """Let rows search rows, and count how often what comes first shares the class of the query.
+
+    Args:
+        embeddings: (N, D), finite; need not be normalised.
+        labels: N class names.
+        groups: N names of subjects, sources or recordings. Without a split, a query's own group is left out
+            of its gallery. With or without one, the interval resamples whole groups.
+        split: N times `query` or `gallery`: the former search the latter. Without it, all search all others.
+        ks: depths of R@k, 1 among them; one beyond the gallery takes the whole gallery.
+        rng: draws the resamples of the interval.
+    """
+    vectors = _unit_rows(embeddings)
+    _check_rows(len(vectors), labels, groups, split, ks)
+    classes, codes = np.unique(list(labels), return_inverse=True)
+    owners = np.arange(len(vectors)) if groups is None else np.unique(list(groups), return_inverse=True)[1]
+    queries, blocks = _rankings(vectors, codes, owners, split)
+    outcomes = [_outcomes(keys, ks) for keys in blocks]
+    hits, precision, answers, candidates = (np.concatenate(parts) for parts in zip(*outcomes, strict=True))
+    answered = answers > 0
+    if not answered.any():
+        raise ValueError("no query has a candidate of its own class, so nothing can be measured")
+    rows, top, classed = queries[answered], hits[answered, list(ks).index(1)], codes[queries[answered]]
+    chance = _hit_chances(np.zeros_like(answers), candidates, answers, ks)
+    per_class = {str(classes[code]): top[classed == code] for code in np.unique(classed)}
+    return RetrievalReport(
+        recall=_by_depth(ks, hits[answered]),
+        map=float(precision[answered].mean()),
+        queries=len(rows),
+        gallery=float(candidates[answered].mean()),
+        classes=len(classes),
+        unanswerable=len(queries) - len(rows),
+        chance_recall=_by_depth(ks, chance[answered]),
+        chance_map=float(_chance_precision(candidates[answered], answers[answered]).mean()),
+        recall_at_1_interval=bootstrap_interval(top, owners[rows], rng),
+        per_class={label: float(values.mean()) for label, values in per_class.items()},
+        queries_per_class={label: len(values) for label, values in per_class.items()},
+        hit_at_1=dict(zip(rows.tolist(), top.tolist(), strict=True)),
+    )
+
+
+def centred(embeddings: ArrayLike, split: Sequence[str] | None = None) -> Floats:
+    """Each set less its own mean, as CoCLR and FAME do: transductive, so only ever reported beside uncentred.
+
+    Args:
+        embeddings: (N, D).
+        split: N names of the set that a row is in; without it all rows are one set.
+    """
+    rows = np.array(embeddings, dtype=np.float64)
+    sets = np.zeros(len(rows), int) if split is None else np.unique(list(split), return_inverse=True)[1]
+    for code in np.unique(sets):
+        rows[sets == code] -= rows[sets == code].mean(axis=0)
+    return rows
+
+
+def bootstrap_interval(hits: ArrayLike, owners: ArrayLike, rng: np.random.Generator) -> tuple[float, float]:
+    """The 95 % percentile interval of the mean of `hits` when their owners are drawn again with replacement.
+
+    Cluster bootstrap: Field & Welsh 2007, Bootstrapping clustered data, J. R. Stat. Soc. B 69. A lone owner
+    says nothing about others, so its interval is all of [0, 1].
+
+    Args:
+        hits: (Q,) in [0, 1].
+        owners: (Q,) the group of each query, or its own number where queries are independent.
+        rng: draws the owners.
+    """
+    _, codes = np.unique(owners, return_inverse=True)
+    sums, counts = np.bincount(codes, np.asarray(hits, dtype=np.float64)), np.bincount(codes)
+    if len(sums) == 1:
+        return 0.0, 1.0
+    draws = (rng.integers(len(sums), size=len(sums)) for _ in range(_RESAMPLES))
+    low, high = np.quantile([sums[drawn].sum() / counts[drawn].sum() for drawn in draws], [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _unit_rows(embeddings: ArrayLike) -> Floats:
+    rows = np.array(embeddings, dtype=np.float64)
+    if rows.ndim != 2 or rows.size == 0:
+        raise ValueError(f"embeddings must be (N, D) with at least one row, got {rows.shape}")
+    if not np.isfinite(rows).all():
+        raise ValueError(f"embedding {int(np.argmin(np.isfinite(rows).all(axis=1)))} is not finite")
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows /= np.where(norms > 0, norms, 1)
+    return rows
+
+
+def _check_rows(
+    count: int,
+    labels: Sequence[str],
+    groups: Sequence[str] | None,
+    split: Sequence[str] | None,
+    ks: Sequence[int],
+) -> None:
+    for name, column in [("labels", labels), ("groups", groups), ("split", split)]:
+        if column is not None and len(column) != count:
+            raise ValueError(
+                f"{name} must have one value for each of the {count} embeddings, got {len(column)}"
+            )
+    if len(set(labels)) < 2:
+        raise ValueError(f"retrieval needs at least two classes, but every row is {labels[0]!r}")
+    if split is not None and set(split) != {"query", "gallery"}:
+        raise ValueError(
+            f"split must be `query` in some rows and `gallery` in all others, got {sorted(set(split))}"
+        )
+    if 1 not in ks or min(ks) < 1:
+        raise ValueError(f"the depths of R@k must be positive and include 1, got {ks}")
+
+
+def _rankings(
+    vectors: Floats, codes: Ints, owners: Ints, split: Sequence[str] | None
+) -> tuple[Ints, Iterator[NDArray[np.int32]]]:
+    """The (Q,) query rows, and block by block their candidates as (Q, G) keys, most similar first.
+
+    A key is twice the rounded similarity, plus one if the candidate shares the class of the query.
+    """
+    everyone = np.arange(len(vectors))
+    asks = np.ones(len(vectors), bool) if split is None else np.array([part == "query" for part in split])
+    queries, gallery = everyone[asks], everyone if split is None else everyone[~asks]
+    candidates = vectors if split is None else vectors[gallery]
+
+    def keys(rows: Ints) -> NDArray[np.int32]:
+        similar = np.rint(vectors[rows] @ candidates.T / _TIE).astype(np.int32)
+        packed: NDArray[np.int32] = 2 * similar + (codes[rows, None] == codes[gallery])
+        if split is None:
+            packed[owners[rows, None] == owners[gallery]] = _LEFT_OUT
+        packed.sort(axis=1)
+        return packed[:, ::-1]
+
+    step = max(1, _BLOCK // len(gallery))
+    return queries, (keys(queries[start : start + step]) for start in range(0, len(queries), step))
+
+
+def _outcomes(keys: NDArray[np.int32], ks: Sequence[int]) -> tuple[Floats, Floats, Ints, Ints]:
+    """Of each ranking: (Q, K) hits, (Q,) average precision, (Q,) right candidates, (Q,) candidates.
+
+    Average precision under ties: McSherry & Najork 2008, https://doi.org/10.1007/978-3-540-78646-7_38.
+    """
+    place = np.arange(keys.shape[1])
+    borders = np.diff(keys >> 1, axis=1, prepend=1 << 30, append=-(1 << 31)) != 0  # (Q, G + 1)
+    first = np.maximum.accumulate(np.where(borders[:, :-1], place, 0), axis=1)  # of its tie
+    after = np.minimum.accumulate(np.where(borders[:, 1:], place + 1, len(place))[:, ::-1], axis=1)[:, ::-1]
+    found = np.zeros((len(keys), len(place) + 1), dtype=np.intp)
+    np.cumsum(keys & 1, axis=1, out=found[:, 1:])
+    above = np.take_along_axis(found, first, axis=1)
+    right, tied = np.take_along_axis(found, after, axis=1) - above, after - first
+    precision = (above + 1 + (place - first) * (right - 1) / np.maximum(tied - 1, 1)) / (place + 1)
+    average = (right / tied * precision).sum(axis=1) / np.maximum(found[:, -1], 1)
+    best = np.arange(len(keys)), np.argmax(keys & 1, axis=1)  # the right ones lead their tie: where it starts
+    hits = _hit_chances(first[best], tied[best], right[best], ks)
+    return hits, average.clip(max=1), found[:, -1], (keys != _LEFT_OUT).sum(axis=1)
+
+
+def _hit_chances(before: Ints, tied: Ints, right: Ints, ks: Sequence[int]) -> Floats:
+    """(Q, K) chance that a right candidate is in the top k, when the best ones are among some equals.
+
+    Args:
+        before: (Q,) wrong candidates ahead of the tie.
+        tied: (Q,) candidates in it.
+        right: (Q,) of them, those that share the class.
+        ks: the depths.
+    """
+    hits, miss = np.empty((len(before), len(ks))), np.ones(len(before))
+    depths = np.minimum(ks, (before + tied).max())
+    for depth in range(depths.max()):
+        drawn = depth - before
+        left = np.maximum(tied - drawn, 1)
+        miss = np.where((drawn >= 0) & (drawn < tied), miss * np.maximum(left - right, 0) / left, miss)
+        hits[:, depths == depth + 1] = 1 - miss[:, None]
+    return hits
+
+
+def _chance_precision(candidates: Ints, right: Ints) -> Floats:
+    """(Q,) average precision expected when all candidates are tied."""
+    harmonic = np.cumsum(1 / np.arange(1, candidates.max() + 1))[candidates - 1]
+    slope = (right - 1) / np.maximum(candidates - 1, 1)
+    return np.asarray((harmonic + slope * (candidates - harmonic)) / candidates)
+
+
+def _by_depth(ks: Sequence[int], hits: Floats) -> dict[int, float]:
+    return {int(k): float(value) for k, value in zip(ks, hits.mean(axis=0), strict=True)}

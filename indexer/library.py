@@ -1,0 +1,307 @@
+"""A library on disk: the catalog, the vector index made from it, and the encoder it was built with.
+
+The folder holds `catalog.sqlite` (the truth), `vectors.faiss` (a cache), `encoder.safetensors` (a copy, so that a library
+outlives the default encoder it was built with) and `index.lock`.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import RLock
+from typing import Self
+
+import numpy as np
+from filelock import FileLock, Timeout
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import DBAPIError
+
+from encoder.checkpoint import Checkpoint, CheckpointError, load_encoder, save_encoder
+from encoder.clips import Span
+from encoder.video import VideoError
+from indexer import schema
+from indexer.align import Timeline
+from indexer.catalog import Catalog, FileState, KnownFile, is_below
+from indexer.decoding import DecodePool, Failed, Job
+from indexer.discover import PathError, discover, resolve
+from indexer.pipeline import Encoded, encode_videos
+from indexer.search import Match, Query, search
+from indexer.update import Failure, Progress, Update, UpdateReport
+from indexer.vectors import CacheError, VectorIndex
+
+_FORMAT = "1"
+_ENCODER = "encoder.safetensors"
+_MOST_WINDOWS = 256  # of a query
+
+
+class LibraryError(Exception):
+    """A library that can't do what was asked, in one sentence that says what to do."""
+
+
+class Library:
+    """A collection of indexed videos: add, remove, search, verify. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, catalog: Catalog, checkpoint: Checkpoint) -> None:
+        """Use `create` or `open`."""
+        self.folder, self.catalog, self.checkpoint = folder, catalog, checkpoint
+        self.warning: str | None = None  # why the cache could not be written, if it could not
+        self._index = VectorIndex(checkpoint.encoder.config.dim, -1)
+        self._index_lock = RLock()
+        self._lock = FileLock(folder / "index.lock")
+        self._query_lock = RLock()
+        self._query_pool = DecodePool(1)
+
+    # Creating and opening
+
+    @classmethod
+    def create(cls, folder: Path, checkpoint: Checkpoint, catalog_url: str | None = None) -> Self:
+        """Make an empty library in a folder that has none.
+
+        Raises:
+            LibraryError: there is one already, or the folder can't be written.
+        """
+        if exists(folder):
+            raise LibraryError(f"{folder} already holds a library; open it, or give another folder")
+        with _in_words(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            catalog = Catalog(_url(folder, catalog_url))
+            schema.upgrade(catalog.engine)
+            before = catalog.meta().get("encoder", checkpoint.fingerprint)
+            if before != checkpoint.fingerprint and catalog.totals()[0]:
+                raise LibraryError(f"the {_ENCODER} of library {folder} is missing; put encoder {before} back there")
+            catalog.set_meta(format=_FORMAT, encoder=checkpoint.fingerprint, encoder_name=checkpoint.name)
+            save_encoder(checkpoint.encoder, checkpoint.spec, folder / _ENCODER)  # last: from here on the library exists
+        return cls(folder, catalog, checkpoint)
+
+    @classmethod
+    def open(cls, folder: Path, catalog_url: str | None = None) -> Self:
+        """Open a library with its own encoder; a catalog of an earlier version is migrated.
+
+        Raises:
+            LibraryError: there is none, it is damaged, or it is of a later version.
+        """
+        if not exists(folder):
+            raise LibraryError(f"{folder} holds no library; make one with: reelseek index FOLDER --library {folder}")
+        with _in_words(folder):
+            checkpoint = load_encoder(folder / _ENCODER)
+            catalog = Catalog(_url(folder, catalog_url))
+            schema.upgrade(catalog.engine)
+            meta = catalog.meta()
+        if meta.get("format") != _FORMAT:
+            raise LibraryError(f"library {folder} has format {meta.get('format')}, this version reads {_FORMAT}")
+        if meta["encoder"] != checkpoint.fingerprint:
+            raise LibraryError(
+                f"library {folder} was built by encoder {meta['encoder']}, but its {_ENCODER} is "
+                f"{checkpoint.fingerprint}; put the right file back or index into a new library"
+            )
+        return cls(folder, catalog, checkpoint)
+
+    def require_encoder(self, checkpoint: Checkpoint) -> None:
+        """Refuse any encoder but the library's own.
+
+        Raises:
+            LibraryError: it is another one.
+        """
+        if checkpoint.fingerprint != self.checkpoint.fingerprint:
+            raise LibraryError(
+                f"library {self.folder} was built by encoder {self.checkpoint.fingerprint}, not {checkpoint.fingerprint}; "
+                "leave --encoder out to go on with the library's own, or index into a new library"
+            )
+
+    def close(self) -> None:
+        """End worker processes and close the catalog."""
+        self._query_pool.close()
+        self.catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Changing
+
+    def add(
+        self,
+        paths: Iterable[str | Path],
+        workers: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        stall_s: float = 60.0,
+    ) -> UpdateReport:
+        """Index files and folders; whatever is committed stays, however the run ends.
+
+        Args:
+            paths: files, and folders with all below them.
+            workers: files decoded at once; None for one a processor.
+            progress: called after every step.
+            stall_s: seconds without a new clip after which a file is given up.
+
+        Raises:
+            LibraryError: a path does not exist, another process is indexing, or the disk is full.
+        """
+        with _in_words(self.folder), self.changing():
+            found = discover(paths)
+            known = self.catalog.files(found.roots)
+            kept = [root for root in found.roots if _looks_unmounted(root, found.files, known)]
+            for root in kept:
+                known = {path: file for path, file in known.items() if not is_below(path, root)}
+            with DecodePool(workers or os.cpu_count() or 1, stall_s) as pool:
+                report = Update(self.catalog, self.checkpoint, progress).run(found.files, known, pool)
+            report.kept = kept
+            report.failed += [Failure(str(e.filename), f"can't be listed: {e.strerror}") for e in found.unreadable]
+            self.refresh()
+            self._save_cache()
+            return report
+
+    def remove(self, paths: Iterable[str | Path]) -> int:
+        """Forget the files at or below the given paths, not touching them on disk, and return how many there were.
+
+        Raises:
+            LibraryError: the library has nothing there, or another process is indexing.
+        """
+        with _in_words(self.folder), self.changing():
+            gone: set[str] = set()
+            for root in resolve(paths):
+                below = self.catalog.files([root])
+                if not below:
+                    raise LibraryError(f"{root} is not in library {self.folder}; `reelseek status` shows what is")
+                gone |= below.keys()
+            self.catalog.remove_files(gone)
+            self.refresh()
+            self._save_cache()
+            return len(gone)
+
+    # Reading
+
+    def search(self, clip: str | Path, span: Span | None = None, k: int = 10) -> list[Match]:
+        """Find the videos in which the scene of a clip happens.
+
+        Args:
+            clip: a video file, in the library or not.
+            span: the part of it to search for, in seconds; None for all.
+            k: how many videos, at most.
+
+        Raises:
+            VideoError: the clip can't be read.
+        """
+        query = self.embed_query(clip, span)
+        with _in_words(self.folder), self._index_lock:
+            self.refresh()
+            return search(query, self.catalog, self._index, k, self.checkpoint.spec.clip_s)
+
+    def embed_query(self, clip: str | Path, span: Span | None = None) -> Query:
+        """Embed the windows of a clip, closer together than the library's, so that offsets come out finer than its hop.
+
+        Raises:
+            VideoError: the clip can't be read.
+        """
+        job = Job(str(clip), replace(self.checkpoint.spec, hop=1), span, _MOST_WINDOWS)
+        with self._query_lock:
+            events = list(encode_videos([job], self.checkpoint, self._query_pool))
+        last = events[-1]
+        if isinstance(last, Failed):
+            raise VideoError(clip, last.reason)
+        assert isinstance(last, Encoded)
+        spans = last.video.spans
+        starts = np.array([part.start for part in spans])
+        whole = Span(spans[0].start, spans[-1].end)
+        return Query(Timeline(whole, starts, self.checkpoint.spec.clip_s), last.video.embeddings)
+
+    def refresh(self) -> None:
+        """Bring the vector index to the catalog's generation, from the cache file where that is sound."""
+        with _in_words(self.folder), self._index_lock:
+            generation = self.catalog.generation()
+            if self._index.generation == generation:
+                return
+            if self._index.generation < 0:
+                self._index = self._load_cache()
+            stale = self._index.generation != generation
+            have, want = self._index.ids(), self.catalog.clip_ids()
+            self._index.remove(np.setdiff1d(have, want, assume_unique=True))
+            new = np.setdiff1d(want, have, assume_unique=True)
+            for ids, embeddings in self.catalog.embeddings(after=int(new[0]) - 1) if len(new) else ():
+                fresh = np.isin(ids, new, assume_unique=True)
+                self._index.add(ids[fresh], embeddings[fresh])
+            self._index.generation = generation
+            if stale:
+                self._save_cache()
+
+    @property
+    def cache_path(self) -> Path:
+        """The file of the vector index."""
+        return self.folder / "vectors.faiss"
+
+    def _load_cache(self) -> VectorIndex:
+        dim = self.checkpoint.encoder.config.dim
+        try:
+            return VectorIndex.load(self.cache_path, dim)
+        except CacheError:
+            return VectorIndex(dim)  # caught up from the catalog
+
+    def _save_cache(self) -> None:
+        """Write the cache unless another process is indexing, which will; failing costs only time at the next start."""
+        try:
+            with self._lock.acquire(timeout=0):
+                self._index.save(self.cache_path)
+                self.warning = None
+        except Timeout:
+            return
+        except OSError as error:
+            self.warning = (
+                f"the search cache {self.cache_path} could not be written ({error.strerror or error}); the catalog is "
+                "complete and searches work, but each start rebuilds the cache until there is room"
+            )
+
+    def rebuild_cache(self) -> None:
+        """Build the vector index from the catalog alone and write it."""
+        with self._index_lock:
+            self.cache_path.unlink(missing_ok=True)
+            self._index = VectorIndex(self.checkpoint.encoder.config.dim, -1)
+            self.refresh()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Keep other processes from changing the library meanwhile.
+
+        Raises:
+            LibraryError: one is changing it now.
+        """
+        try:
+            with self._lock.acquire(timeout=0):
+                yield
+        except Timeout as error:
+            raise LibraryError(f"another process is changing library {self.folder}; try again when it is done") from error
+
+
+def exists(folder: Path) -> bool:
+    """Whether a folder holds a library."""
+    return (folder / _ENCODER).is_file()
+
+
+def _looks_unmounted(root: str, files: list[FileState], known: dict[str, KnownFile]) -> bool:
+    """Whether a folder that held videos has none at all now, as the mount point of an unplugged disk."""
+    return (
+        Path(root).is_dir()
+        and any(is_below(path, root) for path in known)
+        and not any(is_below(state.path, root) for state in files)
+    )
+
+
+def _url(folder: Path, catalog_url: str | None) -> URL:
+    return make_url(catalog_url) if catalog_url else URL.create("sqlite", database=str(folder / "catalog.sqlite"))
+
+
+@contextmanager
+def _in_words(folder: Path) -> Iterator[None]:
+    """Turn what goes wrong outside our hands into one sentence."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise LibraryError(f"the catalog of library {folder} can't be used: {error.orig}") from error
+    except OSError as error:
+        raise LibraryError(f"{error.filename or folder}: {error.strerror or error}") from error
+    except (PathError, CheckpointError) as error:
+        raise LibraryError(str(error)) from error
+    except schema.SchemaError as error:
+        raise LibraryError(f"library {folder} can't be opened: {error}; use that version of reelseek") from error

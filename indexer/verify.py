@@ -1,0 +1,131 @@
+"""Check a library against itself: catalog, embeddings and the vector index made from them; and repair what can be."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.orm import Session
+
+from indexer.catalog import Catalog, Clip, File, Video
+from indexer.library import Library
+from indexer.vectors import CacheError, VectorIndex
+
+_ROUNDING = 2e-3  # of the length of a float16 unit vector
+
+
+@dataclass
+class Verification:
+    """What a check found, and what was done about it."""
+
+    problems: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong (any more)."""
+        return len(self.problems) == len(self.repaired)
+
+
+def verify(library: Library, repair: bool = False) -> Verification:
+    """Check that every file has its video, every video its clips, every clip its vector, and that all are sound.
+
+    Args:
+        library: to check.
+        repair: drop what is broken from the catalog, so that the next `add` indexes it again, and rebuild the cache.
+
+    Raises:
+        LibraryError: another process is changing the library.
+    """
+    result = Verification()
+    with library.changing():
+        _check_database(library.catalog, result)
+        for video_id, problem in _broken_videos(library.catalog, library.checkpoint.encoder.config.dim):
+            result.problems.append(problem)
+            if repair:
+                _drop_video(library.catalog, video_id)
+                result.repaired.append(problem)
+        for problem in _wrong_cache(library):
+            result.problems.append(problem)
+            if repair:
+                library.rebuild_cache()
+                result.repaired.append(problem)
+    return result
+
+
+def _check_database(catalog: Catalog, result: Verification) -> None:
+    with catalog.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            said = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check"))]
+            result.problems += [f"the catalog's file is damaged: {line}" for line in said if line != "ok"]
+
+
+def _broken_videos(catalog: Catalog, dim: int) -> Iterator[tuple[int, str]]:
+    """Yield (video id, problem) for each video that is not whole."""
+    counts = select(Clip.video_id, func.count(Clip.id).label("clips")).group_by(Clip.video_id).subquery()
+    with Session(catalog.engine) as session:
+        rows = session.execute(
+            select(Video.id, Video.duration, counts.c.clips, func.count(File.id))
+            .outerjoin(counts, counts.c.video_id == Video.id)
+            .outerjoin(File, File.video_id == Video.id)
+            .group_by(Video.id, Video.duration, counts.c.clips)
+        ).all()
+        lost = session.execute(select(File.id, File.path).where(File.video_id.is_(None), File.reason.is_(None))).all()
+    for _, path in lost:
+        yield 0, f"{path} has neither a video nor a reason why not"
+    paths = catalog.paths(row[0] for row in rows)
+    for video_id, duration, clips, files in rows:
+        name = paths.get(video_id, [f"video {video_id}"])[0]
+        if not files:
+            yield video_id, f"{name} belongs to no file"
+        elif not clips:
+            yield video_id, f"{name} has no clips"
+        elif problem := _broken_clips(catalog, video_id, duration, dim):
+            yield video_id, f"{name}: {problem}"
+
+
+def _broken_clips(catalog: Catalog, video_id: int, duration: float, dim: int) -> str | None:
+    try:
+        spans, embeddings = catalog.clips_of(video_id)
+    except ValueError as error:
+        return f"a clip can't be read ({error})"
+    if embeddings.shape[1] != dim:
+        return f"its embeddings have {embeddings.shape[1]} numbers, not {dim}"
+    if not np.isfinite(embeddings).all() or np.abs(np.linalg.norm(embeddings, axis=1) - 1).max() > _ROUNDING:
+        return "an embedding is not a unit vector"
+    starts = [span.start for span in spans]
+    if len(set(starts)) < len(starts):
+        return "a clip is there twice"
+    if abs(spans[-1].end - duration) > 1e-6 or spans[0].start != 0:
+        return "its clips do not cover it"
+    return None
+
+
+def _drop_video(catalog: Catalog, video_id: int) -> None:
+    """Forget a video and its files, so that they count as new; 0 stands for files that have no video."""
+    with Session(catalog.engine) as session:
+        broken = File.video_id == video_id if video_id else File.video_id.is_(None) & File.reason.is_(None)
+        paths = list(session.scalars(select(File.path).where(broken)))
+    catalog.remove_files(paths)
+    with Session(catalog.engine) as session, session.begin():
+        session.execute(delete(Video).where(Video.id == video_id))
+
+
+def _wrong_cache(library: Library) -> Iterator[str]:
+    """Say what is wrong with the cache file; one that is missing or behind only costs time and is no problem."""
+    if not library.cache_path.exists():
+        return
+    try:
+        index = VectorIndex.load(library.cache_path, library.checkpoint.encoder.config.dim)
+    except CacheError as error:
+        yield f"{library.cache_path.name} can't be used: {error}"
+        return
+    if index.generation != library.catalog.generation():
+        return
+    if not np.array_equal(index.ids(), library.catalog.clip_ids()):
+        yield f"{library.cache_path.name} does not hold the catalog's clips"
+        return
+    for ids, embeddings in library.catalog.embeddings():
+        if not np.array_equal(index.vectors(ids), embeddings):
+            yield f"{library.cache_path.name} holds other vectors than the catalog"
+            return
