@@ -64,14 +64,10 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         if not any(row.is_encoder for row in self.rows):
-            raise ValueError(
-                f"an evaluation needs a row of the encoder, got {[row.name for row in self.rows]}"
-            )
+            raise ValueError(f"an evaluation needs a row of the encoder, got {[row.name for row in self.rows]}")
         measured = {(tuple(row.report.recall), row.report.queries, row.report.gallery) for row in self.rows}
         if len(measured) > 1:
-            raise ValueError(
-                f"all rows must be measured on the same queries, gallery and depths, got {measured}"
-            )
+            raise ValueError(f"all rows must be measured on the same queries, gallery and depths, got {measured}")
 
     @property
     def judged(self) -> EvaluationRow:
@@ -165,9 +161,7 @@ def draw_recall(evaluation: Evaluation) -> Figure:
     depths = sorted(evaluation.judged.report.recall)
     lines = _lines(evaluation)
     for line in lines:
-        axes.plot(
-            depths, [line.recall[k] for k in depths], line.stroke, color=line.colour, lw=line.width, ms=5
-        )
+        axes.plot(depths, [line.recall[k] for k in depths], line.stroke, color=line.colour, lw=line.width, ms=5)
     _draw_interval(axes, evaluation.judged.report)
     _dress(axes, depths)
     named = sorted(lines, key=lambda line: (line.recall[depths[-1]], line.recall[1]))
@@ -251,8 +245,7 @@ def _results(evaluation: Evaluation) -> str:
     rows.append(["chance", *map(_percent, report.chance_recall.values()), _percent(report.chance_map), "–"])
     header = ["", *(f"R@{k}" for k in report.recall), "mAP", "ms a clip"]
     return (
-        _table(header, rows)
-        + "\n\nR@k: a hit if any of the top k clips shares the class of the query. In brackets, "
+        _table(header, rows) + "\n\nR@k: a hit if any of the top k clips shares the class of the query. In brackets, "
         "the 95 % bootstrap interval of R@1."
     )
 

@@ -1,8 +1,8 @@
 """Networks that map (B, 3, T, H, W) clips to (B, C, T', H', W') feature maps.
 
-Sizes: B batch, C channels, T H W grid. Every cell of a map lies at the centre of the source block it stands for: maps are
-made smaller by average pooling or by kernels as large as their stride, never by padded strided convolutions, whose cells
-are centred elsewhere.
+Sizes: B batch, C channels, T H W grid. Every cell of a map lies at the centre of the source block it stands
+for: maps are made smaller by average pooling or by kernels as large as their stride, never by padded strided
+convolutions, whose cells are centred elsewhere.
 """
 
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor, nn
 class TSM(nn.Module):
     """2-D residual network with temporal shift: stride 16 in space, 1 in time.
 
-    Temporal Shift Module, Lin et al. 2019, https://arxiv.org/abs/1811.08383, residual shift of 1/8 of the channels each way.
+    Temporal Shift Module, Lin et al. 2019, https://arxiv.org/abs/1811.08383, residual shift of 1/8 of the
+    channels each way.
     """
 
     def __init__(self, width: int = 32, blocks: int = 2, shifted: bool = True) -> None:
@@ -25,7 +26,8 @@ class TSM(nn.Module):
         """
         super().__init__()
         self.channels = 4 * width
-        self.stem = nn.Sequential(nn.Conv2d(3, width, 4, stride=4, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+        patches = nn.Conv2d(3, width, 4, stride=4, bias=False)
+        self.stem = nn.Sequential(patches, nn.BatchNorm2d(width), nn.ReLU())
         self.stages = nn.ModuleList(
             nn.ModuleList(_Block(width << i, shifted) for _ in range(blocks)) for i in range(3)
         )
@@ -34,11 +36,11 @@ class TSM(nn.Module):
     def forward(self, clips: Tensor) -> Tensor:
         """Map (B, 3, T, H, W) to (B, C, T, H/16, W/16); H and W are multiples of 16."""
         batch, _, time = clips.shape[:3]
-        maps = self.stem(clips.transpose(1, 2).flatten(0, 1))
+        maps: Tensor = self.stem(clips.transpose(1, 2).flatten(0, 1))
         maps = _over_frames(self.stages[0], maps, time)
         for widen, stage in zip(self.widen, self.stages[1:], strict=True):
             maps = _over_frames(stage, widen(maps), time)
-        return maps.unflatten(0, (batch, time)).transpose(1, 2)
+        return maps.reshape(batch, time, *maps.shape[1:]).transpose(1, 2)
 
 
 class _Block(nn.Module):
@@ -47,8 +49,9 @@ class _Block(nn.Module):
     def __init__(self, channels: int, shifted: bool) -> None:
         super().__init__()
         self.shifted = shifted
-        self.first = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU())
-        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
+        first, second = (nn.Conv2d(channels, channels, 3, padding=1, bias=False) for _ in range(2))
+        self.first = nn.Sequential(first, nn.BatchNorm2d(channels), nn.ReLU())
+        self.second = nn.Sequential(second, nn.BatchNorm2d(channels))
 
     def forward(self, maps: Tensor, time: int) -> Tensor:
         mixed = shift(maps, time) if self.shifted else maps
@@ -58,9 +61,9 @@ class _Block(nn.Module):
 def shift(maps: Tensor, time: int) -> Tensor:
     """Move 1/8 of the channels one frame later and 1/8 one frame earlier; (B T, C, H, W), clip by clip.
 
-    The ends are filled by their own frame rather than with zeros, which would tell the network where a clip ends.
+    The ends are filled by their own frame, not with zeros, which would tell the network where a clip ends.
     """
-    clips = maps.unflatten(0, (-1, time))
+    clips = maps.reshape(-1, time, *maps.shape[1:])
     fold = maps.shape[1] // 8
     later, earlier, rest = clips[:, :, :fold], clips[:, :, fold : 2 * fold], clips[:, :, 2 * fold :]
     later = torch.cat([later[:, :1], later[:, :-1]], 1)
@@ -75,6 +78,5 @@ def _over_frames(stage: nn.Module, maps: Tensor, time: int) -> Tensor:
 
 
 def _widen(channels: int) -> nn.Module:
-    return nn.Sequential(
-        nn.AvgPool2d(2), nn.Conv2d(channels, 2 * channels, 1, bias=False), nn.BatchNorm2d(2 * channels), nn.ReLU()
-    )
+    mix = nn.Conv2d(channels, 2 * channels, 1, bias=False)
+    return nn.Sequential(nn.AvgPool2d(2), mix, nn.BatchNorm2d(2 * channels), nn.ReLU())

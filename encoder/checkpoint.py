@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from encoder.clips import ClipSpec
+from encoder.errors import WorldError
 from encoder.model import Encoder, EncoderConfig
 
 DEFAULT = "default"
@@ -19,7 +19,7 @@ _FORMAT = "1"
 _SHIPPED = Path(__file__).parent / "weights"
 
 
-class CheckpointError(Exception):
+class CheckpointError(WorldError):
     """A file that is no encoder this version can use, in one sentence."""
 
 
@@ -40,7 +40,7 @@ def save_encoder(encoder: Encoder, spec: ClipSpec, path: Path) -> str:
     partial = path.with_name(path.name + ".part")
     try:
         partial.write_bytes(save(state, {"format": _FORMAT, **made_of}))
-        os.replace(partial, path)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     return _fingerprint(state, made_of["config"] + made_of["spec"])
@@ -58,11 +58,13 @@ def load_encoder(name: str | Path = DEFAULT) -> Checkpoint:
             metadata = file.metadata() or {}
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except FileNotFoundError as error:
-        raise CheckpointError(f"no encoder {str(name)!r}: give a checkpoint file or one of {', '.join(shipped())}") from error
+        known = f"one of {', '.join(shipped())}" if shipped() else "train one: none ships with this version"
+        raise CheckpointError(f"no encoder {str(name)!r}: give a checkpoint file or {known}") from error
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} is not an encoder checkpoint ({error})") from error
     if metadata.get("format") != _FORMAT:
-        raise CheckpointError(f"{path} has checkpoint format {metadata.get('format')}, this version reads {_FORMAT}")
+        found = metadata.get("format")
+        raise CheckpointError(f"{path} has checkpoint format {found}, this version reads {_FORMAT}")
     try:
         encoder = Encoder(EncoderConfig(**json.loads(metadata["config"])))
         spec = ClipSpec(**json.loads(metadata["spec"]))
@@ -82,5 +84,6 @@ def _fingerprint(state: dict[str, Tensor], made_of: str) -> str:
     digest = hashlib.sha256(made_of.encode())
     for key in sorted(state):
         digest.update(key.encode() + str(state[key].dtype).encode())
-        digest.update(state[key].view(torch.uint8).numpy().tobytes() if state[key].dim() else str(state[key]).encode())
+        value = state[key]
+        digest.update(value.view(torch.uint8).numpy().tobytes() if value.dim() else str(value).encode())
     return digest.hexdigest()[:12]

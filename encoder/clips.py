@@ -1,7 +1,7 @@
 """Where clips lie in a video: arithmetic on seconds and grid frames, nothing else.
 
-A video is sampled on a regular time grid: grid frame k is the picture shown at k / fps seconds after the first frame.
-A clip is `frames` consecutive grid frames; a new one starts every `hop` grid frames.
+A video is sampled on a regular time grid: grid frame k is the picture shown at k / fps seconds after the
+first frame. A clip is `frames` consecutive grid frames; a new one starts every `hop` grid frames.
 """
 
 import math
@@ -19,7 +19,7 @@ class Span:
     end: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.start < self.end < math.inf:
+        if not 0 <= self.start < self.end:
             raise ValueError(f"a span needs 0 <= start < end, got {self.start=}, {self.end=}")
 
     @property
@@ -65,8 +65,8 @@ def grid_length(duration: float, fps: float) -> int:
 def clip_starts(length: int, spec: ClipSpec) -> Iterator[int]:
     """Yield the first grid frame of each clip of a video of `length` grid frames.
 
-    Every `hop` frames, then one more clip flush with the end where the regular ones leave a rest. A video shorter than
-    a clip is one clip, whose last frame is repeated.
+    Every `hop` frames, then one more clip flush with the end where the regular ones leave a rest. A video
+    shorter than a clip is one clip, whose last frame is repeated.
     """
     last = max(0, length - spec.frames)
     yield from range(0, last + 1, spec.hop)

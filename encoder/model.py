@@ -35,10 +35,11 @@ class EncoderConfig:
 
 
 class Encoder(nn.Module):
-    """Embed clips as unit vectors in two parts, so that neither what is seen nor how it moves is drowned by the other.
+    """Embed clips as unit vectors in two parts, so that neither look nor motion drowns the other.
 
-    `look` sees two single frames. `motion` sees the frames less their mean over time, in which whatever stands still is
-    gone, and is pooled to 4 x 2 x 2 cells of time and space: a clip and its reverse get different vectors.
+    `look` sees two single frames. `motion` sees the frames less their mean over time, in which whatever stands
+    still is gone, and is pooled to 4 x 2 x 2 cells of time and space: a clip and its reverse get different
+    vectors.
     """
 
     def __init__(self, config: EncoderConfig) -> None:

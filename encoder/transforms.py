@@ -1,9 +1,8 @@
 """Deterministic preprocessing of clips for inference; training's random views are in `training`."""
 
-import torch
 from torch import Tensor
 
-_MEAN, _STD = 0.45, 0.225  # of all channels, as the Kinetics models of the field normalise (SlowFast, PyTorchVideo)
+_MEAN, _STD = 0.45, 0.225  # of all channels, as the field's Kinetics models have it (SlowFast, PyTorchVideo)
 
 
 def clips_to_tensor(frames: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """Video file -> pictures at presentation times. The only file that opens video.
 
-PyAV reads, because it was measured against OpenCV (benchmarks/decode.py, docs/performance.md): OpenCV 5.0 gives no timestamps for
-AVI and MPEG program streams, decodes no AV1, stops at the first damaged packet, ignores the pixel shape and converts
-whole frames to BGR before they can be made small.
+PyAV reads, because it was measured against OpenCV (benchmarks/decode.py, docs/performance.md): OpenCV 5.0
+gives no timestamps for AVI and MPEG program streams, decodes no AV1, stops at the first damaged packet, ignores
+the pixel shape and converts whole frames to BGR before they can be made small.
 """
 
 import itertools
@@ -20,13 +20,15 @@ from typing import Self
 import av
 import numpy as np
 from av.container import InputContainer
-from av.video.frame import VideoFrame
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span, clip_span
+from encoder.errors import WorldError
 
 av.logging.set_level(av.logging.PANIC)
 
@@ -39,7 +41,7 @@ _ROUNDING_S = 1e-6
 _SEEK_FROM_S = 10.0  # nearer starts are reached by decoding
 
 
-class VideoError(Exception):
+class VideoError(WorldError):
     """A file that can't be read as video, and why, in words for its owner."""
 
     def __init__(self, path: str | Path, reason: str) -> None:
@@ -91,9 +93,9 @@ def read_clips(
     Args:
         path: the file.
         spec: grid and clip size; the whole picture is resized to a square.
-        span: read only this part; the grid then starts at span.start. Clip spans stay in the video's own time.
-        starts: ascending grid frames at which clips start, instead of the regular ones of `clip_starts`; those past the
-            end are left out, but at least one clip comes.
+        span: read only this part; the grid then starts at span.start. Clip spans stay in the video's time.
+        starts: ascending grid frames at which clips start, instead of those of `clip_starts`; the ones whose
+            clip would pass the end are left out, but at least one clip comes.
 
     Raises:
         VideoError: nothing could be read. A file that breaks off later yields what was readable.
@@ -104,7 +106,7 @@ def read_clips(
     start, filled, length, clips = next(wanted, None), False, 0, 0
     with _Reader(path) as reader:
         for picture in reader.grid(spec, origin, stop):
-            if filled and start is not None:  # kept back until now: only the last clip can end before its last frame does
+            if filled and start is not None:  # kept back until now: only the last clip can end early
                 yield _clip(recent, origin, start, math.inf, spec, reader.damaged)
                 start, clips = next(wanted, None), clips + 1
             recent.append(picture)
@@ -117,7 +119,9 @@ def read_clips(
             yield _clip(recent, origin, start, min(stop, reader.end), spec, reader.damaged)
 
 
-def _clip(recent: deque[Picture], origin: float, start: int, end: float, spec: ClipSpec, damaged: int) -> Clip:
+def _clip(
+    recent: deque[Picture], origin: float, start: int, end: float, spec: ClipSpec, damaged: int
+) -> Clip:
     held = [recent[-1]] * (spec.frames - len(recent))  # a short video holds its last picture
     shown = clip_span(start, end - origin, spec)
     shown = Span(origin + shown.start, origin + shown.end)
@@ -136,17 +140,19 @@ class _Reader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._container.close()
 
     def info(self, first: VideoFrame) -> VideoInfo:
         """What the header and the first picture say."""
-        declared, codec = self._declared_s(), self._stream.codec_context.name
-        shape = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio or Fraction(1)
+        declared, codec = self._declared_s(), self._stream.codec_context
+        shape = self._stream.sample_aspect_ratio or codec.sample_aspect_ratio or Fraction(1)
         width, height = max(1, round(first.width * shape)), first.height
         if _quarter_turns(first) % 2:
             width, height = height, width
-        return VideoInfo(declared, width, height, float(self._stream.average_rate or 0), codec)
+        return VideoInfo(declared, width, height, float(self._stream.average_rate or 0), codec.name)
 
     def grid(self, spec: ClipSpec, origin: float, stop: float) -> Iterator[Picture]:
         """Yield the picture shown at origin + k / fps for k = 0, 1, ... until the video ends, or `stop`."""
@@ -195,7 +201,9 @@ class _Reader:
         _check_file(self.path)
         try:
             self._container: InputContainer = av.open(
-                os.fspath(self.path), timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S), metadata_errors="ignore"
+                f"file:{os.fspath(self.path)}",  # without it `12:30.mp4` is taken for an address
+                timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S),
+                metadata_errors="ignore",
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(self.path, _in_words(error)) from error
@@ -207,7 +215,7 @@ class _Reader:
         if not videos:
             self._container.close()
             raise VideoError(self.path, "has no video stream (sound or data only)")
-        if videos[0].codec_context is None:
+        if not _has_decoder(videos[0]):
             self._container.close()
             raise VideoError(self.path, "its video codec is not one this installation can decode")
         return videos[0]
@@ -230,7 +238,7 @@ class _Reader:
             yield from frames
 
     def _seek(self, zero: float, since: float) -> Iterator[VideoFrame]:
-        """Frames from a key frame at or before `since`; from the first one where the file can't seek there."""
+        """Frames from a key frame at or before `since`; from the start where the file can't seek there."""
         try:
             assert self._stream.time_base is not None
             self._container.seek(int((zero + since) / self._stream.time_base), stream=self._stream)
@@ -256,17 +264,22 @@ class _Reader:
 
 def _check_file(path: str | Path) -> None:
     try:
-        status = os.stat(path)
-        with open(path, "rb"):
+        status = Path(path).stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise VideoError(path, "is a folder, not a video file")
+        if not stat.S_ISREG(status.st_mode):  # asked before it is opened: opening a pipe waits for a writer
+            raise VideoError(path, "is not a regular file")
+        if not status.st_size:
+            raise VideoError(path, "is empty")
+        with Path(path).open("rb"):
             pass
     except OSError as error:
-        if isinstance(error, IsADirectoryError):
-            raise VideoError(path, "is a folder, not a video file") from error
         raise VideoError(path, _in_words(error)) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise VideoError(path, "is not a regular file")
-    if not status.st_size:
-        raise VideoError(path, "is empty")
+
+
+def _has_decoder(stream: VideoStream) -> bool:
+    context: VideoCodecContext | None = getattr(stream, "codec_context", None)  # PyAV's stub forgets the None
+    return context is not None
 
 
 def _in_words(error: Exception) -> str:
@@ -293,7 +306,7 @@ def _length(frame: VideoFrame, unknown: float) -> float:
 
 
 def _quarter_turns(frame: VideoFrame) -> int:
-    """Counter-clockwise quarter turns that set the picture upright; other angles, which no player shows, count as none."""
+    """Counter-clockwise quarter turns that set the picture upright; 0 for angles between, shown by no player."""
     return frame.rotation // 90 % 4 if frame.rotation % 90 == 0 else 0
 
 

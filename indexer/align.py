@@ -1,9 +1,9 @@
 """Where in a video a query happens: temporal alignment of two sequences of windows.
 
-A pair of alike windows, of the query at time q and of the video at time v, votes for the diagonals `v = offset + tempo q`
-through it. On each diagonal voted for, the run of video windows with the largest sum of excess similarity is a segment: the
-maximum-sum run of local alignment (Smith and Waterman 1981) with the path confined to a straight line, after the diagonal
-voting of Hough (temporal Hough voting for video copies: Douze et al. 2010, https://doi.org/10.1109/TMM.2010.2046265).
+A pair of alike windows, of the query at time q and of the video at time v, votes for the diagonals
+`v = offset + tempo q` through it. On each diagonal voted for, the run of video windows with the largest sum of excess
+similarity is a segment: local alignment (Smith and Waterman 1981) with its path confined to a straight line, after
+temporal Hough voting (Douze et al. 2010, https://doi.org/10.1109/TMM.2010.2046265).
 
 Sizes: Q query windows, V video windows, P diagonals, L windows along the longest of them.
 """
@@ -113,7 +113,9 @@ def _paths(
     return rows, columns, valid
 
 
-def _maximum_runs(values: NDArray[np.floating]) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.floating]]:
+def _maximum_runs(
+    values: NDArray[np.floating],
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.floating]]:
     """First and last index and sum of the contiguous run with the largest sum of each row of (P, L) values."""
     sums = np.concatenate([np.zeros((len(values), 1)), values.cumsum(1)], 1)
     lowest = np.minimum.accumulate(sums[:, :-1], 1)
@@ -136,7 +138,8 @@ def _segment(
 ) -> Segment:
     """The segment that a run of video windows stands for, in whole seconds of both timelines.
 
-    Where the run reaches the first or last window that the query has on this diagonal, the segment goes to the query's end.
+    Where the run reaches the first or last window that the query has on this diagonal, the segment goes to the query's
+    start or end.
     """
     start, end = video.starts[ends[0]], video.starts[ends[1]] + video.window_s
     before, after = (start - offset) / tempo, (video.starts[ends[1]] - offset) / tempo

@@ -1,6 +1,7 @@
 """The catalog: which files hold which videos, and the embedding of every clip. The truth of a library.
 
-A `File` is a path; a `Video` is content. Byte-identical files share one video; a file that can't be read has a reason instead.
+A `File` is a path; a `Video` is content. Byte-identical files share one video; a file that can't be read has a reason
+instead.
 """
 
 import os
@@ -11,7 +12,18 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
-    BigInteger, Engine, ForeignKey, Integer, LargeBinary, String, create_engine, delete, event, func, select, text, update,
+    BigInteger,
+    Engine,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    create_engine,
+    delete,
+    event,
+    func,
+    select,
+    update,
 )
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -59,7 +71,9 @@ class File(Base):
     path: Mapped[str] = mapped_column(unique=True)  # absolute
     size: Mapped[int] = mapped_column(BigInteger)  # bytes
     modified: Mapped[int] = mapped_column(BigInteger)  # nanoseconds since 1970
-    content: Mapped[str | None] = mapped_column(String(32), index=True)  # as Video.content; None: could not be read at all
+    content: Mapped[str | None] = mapped_column(
+        String(32), index=True
+    )  # as Video.content; None: could not be read at all
     video_id: Mapped[int | None] = mapped_column(ForeignKey("video.id"), index=True)
     reason: Mapped[str | None]  # why it has no video
 
@@ -144,18 +158,24 @@ class Catalog:
     def files_of(self, content: str) -> list[KnownFile]:
         """The files with this content, oldest first."""
         with Session(self.engine) as session:
-            return [_known(row) for row in session.scalars(select(File).where(File.content == content).order_by(File.id))]
+            return [
+                _known(row) for row in session.scalars(select(File).where(File.content == content).order_by(File.id))
+            ]
 
-    def paths(self, video_ids: Iterable[int]) -> dict[int, list[str]]:
-        """The paths of each video, oldest first."""
+    def paths(self, video_ids: Iterable[int] | None = None) -> dict[int, list[str]]:
+        """The paths of the given videos, or of all, oldest first."""
+        query = select(File.video_id, File.path).where(File.video_id.is_not(None)).order_by(File.id)
+        if video_ids is not None:
+            query = query.where(File.video_id.in_(list(video_ids)))
         found: dict[int, list[str]] = {}
         with Session(self.engine) as session:
-            rows = select(File.video_id, File.path).where(File.video_id.in_(list(video_ids))).order_by(File.id)
-            for video_id, path in session.execute(rows):
-                found.setdefault(video_id, []).append(path)
+            for video_id, path in session.execute(query):
+                found.setdefault(video_id or 0, []).append(path)
         return found
 
-    def set_file(self, state: FileState, content: str | None, *, video_id: int | None = None, reason: str | None = None) -> None:
+    def set_file(
+        self, state: FileState, content: str | None, *, video_id: int | None = None, reason: str | None = None
+    ) -> None:
         """Record a file with its video or its reason; a video that loses its last file goes."""
         with Session(self.engine) as session, session.begin():
             _set_file(session, state, content, video_id, reason)
@@ -214,7 +234,7 @@ class Catalog:
         with Session(self.engine) as session:
             for i in range(0, len(wanted), _BLOCK):
                 rows = session.execute(select(Clip.id, Clip.video_id).where(Clip.id.in_(wanted[i : i + _BLOCK])))
-                found |= {clip_id: video_id for clip_id, video_id in rows}
+                found |= dict(row.tuple() for row in rows)
         return found
 
     def clips_of(self, video_id: int) -> tuple[list[Span], Embeddings]:
@@ -237,7 +257,9 @@ class Catalog:
     def totals(self) -> tuple[int, int, float]:
         """Number of videos and of clips, and the videos' length in seconds."""
         with Session(self.engine) as session:
-            videos, seconds = session.execute(select(func.count(Video.id), func.coalesce(func.sum(Video.duration), 0.0))).one()
+            videos, seconds = session.execute(
+                select(func.count(Video.id), func.coalesce(func.sum(Video.duration), 0.0))
+            ).one()
             return videos, session.scalar(select(func.count(Clip.id))) or 0, float(seconds)
 
 
@@ -262,7 +284,9 @@ def _known(row: File) -> KnownFile:
     return KnownFile(FileState(row.path, row.size, row.modified), row.content, row.video_id, row.reason)
 
 
-def _set_file(session: Session, state: FileState, content: str | None, video_id: int | None, reason: str | None) -> None:
+def _set_file(
+    session: Session, state: FileState, content: str | None, video_id: int | None, reason: str | None
+) -> None:
     row = session.scalar(select(File).where(File.path == state.path)) or File(path=state.path)
     before = row.video_id
     row.size, row.modified = state.size, state.modified

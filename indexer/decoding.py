@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -35,6 +35,7 @@ class Job:
     spec: ClipSpec
     span: Span | None = None  # seconds; None: all of it
     clips: int | None = None  # this many, evenly spread over the declared length; None: the regular ones
+    stretched: bool = False  # one clip only, its frames evenly spread over the declared length
 
     def starts(self, info: VideoInfo) -> list[int] | None:
         """The grid frames at which the asked clips start; None: the regular ones."""
@@ -107,7 +108,9 @@ class DecodePool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -122,9 +125,8 @@ class DecodePool:
         Jobs are drawn only when a worker is free, and workers wait when their events are not taken, so neither end runs
         ahead. Each path ends in exactly one Finished or Failed.
         """
-        for worker in self._workers:
-            if worker.path is not None:  # an earlier call was broken off
-                self._replace(worker)
+        for unfinished in [worker for worker in self._workers if worker.path is not None]:
+            self._replace(unfinished)  # an earlier call was broken off
         queue, drained = iter(jobs), False
         while True:
             while not drained and (worker := self._free()) is not None:
@@ -142,7 +144,9 @@ class DecodePool:
                 if worker.pipe in ready:
                     yield from self._receive(worker)
                 elif time.monotonic() - worker.heard > self._stall_s:
-                    yield from self._give_up(worker, f"no picture came for {self._stall_s:.0f} s, so reading was given up")
+                    yield from self._give_up(
+                        worker, f"no picture came for {self._stall_s:.0f} s, so reading was given up"
+                    )
 
     def _free(self) -> _Worker | None:
         for worker in self._workers:
@@ -229,7 +233,13 @@ def _decode(job: Job) -> Iterator[Event]:
         yield Opened(job.path, info)
         clips: list[Clip] = []
         damaged, told = 0, time.monotonic()
-        for clip in read_clips(job.path, job.spec, job.span, job.starts(info)):
+        spec, starts = job.spec, job.starts(info)
+        if job.stretched:
+            spec, starts = (
+                replace(spec, fps=spec.frames / info.duration if info.duration > 0 else spec.fps),
+                [0],
+            )
+        for clip in read_clips(job.path, spec, job.span, starts):
             clips.append(clip)
             damaged = clip.damaged
             if len(clips) == _BATCH or time.monotonic() - told > _TELL_S:

@@ -39,9 +39,7 @@ class RetrievalReport:
     recall_at_1_interval: tuple[float, float]  # 95 %, bootstrap
     per_class: dict[str, float]  # label -> R@1
     queries_per_class: dict[str, int]  # label -> queries that can be answered
-    hit_at_1: dict[int, float] = field(
-        repr=False
-    )  # row of the query -> 1 if its top candidate is right; ties between
+    hit_at_1: dict[int, float] = field(repr=False)  # row of the query -> 1 if its top candidate is right; ties between
 
     def __post_init__(self) -> None:
         fractions = [*self.recall.values(), self.map, *self.per_class.values(), *self.recall_at_1_interval]
@@ -159,15 +157,11 @@ def _check_rows(
 ) -> None:
     for name, column in [("labels", labels), ("groups", groups), ("split", split)]:
         if column is not None and len(column) != count:
-            raise ValueError(
-                f"{name} must have one value for each of the {count} embeddings, got {len(column)}"
-            )
+            raise ValueError(f"{name} must have one value for each of the {count} embeddings, got {len(column)}")
     if len(set(labels)) < 2:
         raise ValueError(f"retrieval needs at least two classes, but every row is {labels[0]!r}")
     if split is not None and set(split) != {"query", "gallery"}:
-        raise ValueError(
-            f"split must be `query` in some rows and `gallery` in all others, got {sorted(set(split))}"
-        )
+        raise ValueError(f"split must be `query` in some rows and `gallery` in all others, got {sorted(set(split))}")
     if 1 not in ks or min(ks) < 1:
         raise ValueError(f"the depths of R@k must be positive and include 1, got {ks}")
 

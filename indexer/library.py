@@ -1,7 +1,7 @@
 """A library on disk: the catalog, the vector index made from it, and the encoder it was built with.
 
-The folder holds `catalog.sqlite` (the truth), `vectors.faiss` (a cache), `encoder.safetensors` (a copy, so that a library
-outlives the default encoder it was built with) and `index.lock`.
+The folder holds `catalog.sqlite` (the truth), `vectors.faiss` (a cache), `encoder.safetensors` (a copy, so that a
+library outlives the default encoder it was built with) and `index.lock`.
 """
 
 import os
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from encoder.checkpoint import Checkpoint, CheckpointError, load_encoder, save_encoder
 from encoder.clips import Span
+from encoder.errors import WorldError
 from encoder.video import VideoError
 from indexer import schema
 from indexer.align import Timeline
@@ -35,7 +36,7 @@ _ENCODER = "encoder.safetensors"
 _MOST_WINDOWS = 256  # of a query
 
 
-class LibraryError(Exception):
+class LibraryError(WorldError):
     """A library that can't do what was asked, in one sentence that says what to do."""
 
 
@@ -71,7 +72,9 @@ class Library:
             if before != checkpoint.fingerprint and catalog.totals()[0]:
                 raise LibraryError(f"the {_ENCODER} of library {folder} is missing; put encoder {before} back there")
             catalog.set_meta(format=_FORMAT, encoder=checkpoint.fingerprint, encoder_name=checkpoint.name)
-            save_encoder(checkpoint.encoder, checkpoint.spec, folder / _ENCODER)  # last: from here on the library exists
+            save_encoder(
+                checkpoint.encoder, checkpoint.spec, folder / _ENCODER
+            )  # last: from here on the library exists
         return cls(folder, catalog, checkpoint)
 
     @classmethod
@@ -105,8 +108,8 @@ class Library:
         """
         if checkpoint.fingerprint != self.checkpoint.fingerprint:
             raise LibraryError(
-                f"library {self.folder} was built by encoder {self.checkpoint.fingerprint}, not {checkpoint.fingerprint}; "
-                "leave --encoder out to go on with the library's own, or index into a new library"
+                f"library {self.folder} was built by encoder {self.checkpoint.fingerprint}, not "
+                f"{checkpoint.fingerprint}; leave --encoder out to go on with the library's own, or index into a new library"
             )
 
     def close(self) -> None:
@@ -271,7 +274,9 @@ class Library:
             with self._lock.acquire(timeout=0):
                 yield
         except Timeout as error:
-            raise LibraryError(f"another process is changing library {self.folder}; try again when it is done") from error
+            raise LibraryError(
+                f"another process is changing library {self.folder}; try again when it is done"
+            ) from error
 
 
 def exists(folder: Path) -> bool:

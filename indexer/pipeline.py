@@ -42,7 +42,9 @@ class _Underway:
     finished: bool = False
 
 
-def encode_videos(jobs: Iterable[Job], checkpoint: Checkpoint, pool: DecodePool) -> Iterator[Progressed | Encoded | Failed]:
+def encode_videos(
+    jobs: Iterable[Job], checkpoint: Checkpoint, pool: DecodePool
+) -> Iterator[Progressed | Encoded | Failed]:
     """Decode and embed files; each path ends in exactly one Encoded or Failed, in the order they get ready.
 
     Memory holds a batch of frames and the embeddings of the few files underway, whatever their length.
@@ -86,5 +88,6 @@ def _encode(
         video = underway.pop(path)
         duration = video.spans[-1].end  # the last clip is flush with the end
         yield Encoded(
-            path, EncodedVideo(video.info, duration, video.damaged, video.spans, np.concatenate(video.embeddings))
+            path,
+            EncodedVideo(video.info, duration, video.damaged, video.spans, np.concatenate(video.embeddings)),
         )

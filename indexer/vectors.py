@@ -1,11 +1,13 @@
 """The vector index: FAISS over the catalog's embeddings, kept in one file as a cache.
 
-Exact inner product. The file is a line of JSON (format, generation, checksum) and FAISS's own bytes; it is replaced whole.
+Exact inner product. The file is a line of JSON (format, generation, checksum) and FAISS's own bytes; it is replaced
+whole.
 """
 
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -26,7 +28,7 @@ class VectorIndex:
     """Embeddings by clip id, searched by inner product; knows the catalog generation it stands for."""
 
     def __init__(self, dim: int, generation: int = 0) -> None:
-        self._index = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
+        self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
         self.generation = generation
 
     def __len__(self) -> int:
@@ -47,13 +49,17 @@ class VectorIndex:
             self._index.remove_ids(ids)
 
     def search(self, queries: Embeddings, k: int) -> tuple[NDArray[np.float32], Ids]:
-        """The k nearest vectors of each query: similarities (Q, k), best first, and ids (Q, k), -1 where fewer exist."""
+        """The k nearest of each query: similarities (Q, k), best first, and ids (Q, k), -1 where fewer exist."""
         similarities, ids = self._index.search(np.ascontiguousarray(queries, np.float32), k)
         return similarities, ids
 
     def vectors(self, ids: Ids) -> Embeddings:
         """The stored vectors of the given ids, which must be there; (N, D)."""
-        return np.stack([self._index.reconstruct(int(i)) for i in ids]) if len(ids) else np.empty((0, self._index.d), np.float32)
+        return (
+            np.stack([self._index.reconstruct(int(i)) for i in ids])
+            if len(ids)
+            else np.empty((0, self._index.d), np.float32)
+        )
 
     def sample(self, most: int) -> Embeddings:
         """At most so many vectors from all over the index, the same ones every time; (N, D)."""
@@ -69,7 +75,11 @@ class VectorIndex:
             OSError: the file can't be written; what was there before is untouched.
         """
         payload = faiss.serialize_index(self._index).tobytes()
-        header = {"format": _FORMAT, "generation": self.generation, "checksum": xxhash.xxh3_128_hexdigest(payload)}
+        header = {
+            "format": _FORMAT,
+            "generation": self.generation,
+            "checksum": xxhash.xxh3_128_hexdigest(payload),
+        }
         partial = path.with_name(path.name + ".part")
         try:
             with partial.open("wb") as file:

@@ -73,7 +73,7 @@ def _broken_videos(catalog: Catalog, dim: int) -> Iterator[tuple[int, str]]:
         lost = session.execute(select(File.id, File.path).where(File.video_id.is_(None), File.reason.is_(None))).all()
     for _, path in lost:
         yield 0, f"{path} has neither a video nor a reason why not"
-    paths = catalog.paths(row[0] for row in rows)
+    paths = catalog.paths()
     for video_id, duration, clips, files in rows:
         name = paths.get(video_id, [f"video {video_id}"])[0]
         if not files:

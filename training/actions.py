@@ -6,7 +6,7 @@ Angles are in radians. Half of most pairs is written out; the other half is its 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import cos, hypot, pi, sin, sqrt
+from math import cos, pi, sin
 
 import numpy as np
 
@@ -14,7 +14,6 @@ Point = tuple[float, float]  # (x, y) in body heights
 Arm = tuple[float, float]  # angles of upper and lower arm away from hanging straight down, outwards
 ARMS_DOWN: Arm = (0.22, 0.12)
 FEET: tuple[Point, Point] = ((-0.08, 0.0), (0.08, 0.0))
-UPPER_ARM, LOWER_ARM, HALF_LEG = 0.18, 0.17, 0.231
 
 
 @dataclass(frozen=True)
@@ -67,22 +66,6 @@ class Action:
     reverse_of: str | None = None
 
 
-@dataclass(frozen=True)
-class Body:
-    """Joint positions in body heights, (0, 0) being the ground under the actor; pairs are (left, right)."""
-
-    hips: tuple[Point, Point]
-    knees: tuple[Point, Point]
-    feet: tuple[Point, Point]
-    shoulders: tuple[Point, Point]
-    elbows: tuple[Point, Point]
-    hands: tuple[Point, Point]
-    centre: Point
-    head: Point
-    right: Point  # unit vector pointing to the actor's right on the screen, turned with the body
-    squash: float  # height of the trunk over its height when standing
-
-
 def draw_traits(rng: np.random.Generator) -> Traits:
     """Draw one performance."""
     return Traits(
@@ -96,50 +79,6 @@ def draw_traits(rng: np.random.Generator) -> Traits:
         pace_hz=rng.uniform(0.85, 1.25),
         phase=rng.uniform(0, 2 * pi),
     )
-
-
-def place_joints(pose: Pose) -> Body:
-    """Work out every joint of a pose; arms from their angles, knees from hips and feet."""
-    hip_y = 0.46 * (1 - 0.55 * pose.crouch)
-    chest_y = hip_y + 0.3
-    hips, shoulders = ((-0.06, hip_y), (0.06, hip_y)), ((-0.11, chest_y), (0.11, chest_y))
-    knees = (_knee(hips[0], pose.feet[0], -1), _knee(hips[1], pose.feet[1], 1))
-    elbows = tuple(_swing(shoulders[i], pose.arms[i][0], UPPER_ARM, 2 * i - 1) for i in (0, 1))
-    hands = tuple(_swing(elbows[i], pose.arms[i][1], LOWER_ARM, 2 * i - 1) for i in (0, 1))
-
-    def turned(points: tuple[Point, ...]) -> tuple[Point, Point]:
-        left, right = (_turn(point, pose) for point in points)
-        return left, right
-
-    return Body(
-        hips=turned(hips),
-        knees=turned(knees),
-        feet=turned(pose.feet),
-        shoulders=turned(shoulders),
-        elbows=turned(elbows),
-        hands=turned(hands),
-        centre=_turn((0.0, hip_y * 0.9 + 0.09), pose),
-        head=_turn((0.0, chest_y + 0.145), pose),
-        right=(cos(pose.turn), -sin(pose.turn)),
-        squash=1 - 0.35 * pose.crouch,
-    )
-
-
-def _swing(joint: Point, angle: float, length: float, side: int) -> Point:
-    return joint[0] + side * length * sin(angle), joint[1] - length * cos(angle)
-
-
-def _knee(hip: Point, foot: Point, side: int) -> Point:
-    along = (foot[0] - hip[0], foot[1] - hip[1])
-    distance = max(hypot(*along), 1e-6)
-    bend = sqrt(max(HALF_LEG**2 - (distance / 2) ** 2, 0.0)) * side / distance
-    return (hip[0] + foot[0]) / 2 - bend * along[1], (hip[1] + foot[1]) / 2 + bend * along[0]
-
-
-def _turn(point: Point, pose: Pose) -> Point:
-    x, y = point[0], point[1] - pose.pivot
-    c, s = cos(pose.turn), sin(pose.turn)
-    return x * c + y * s, pose.pivot + pose.lift - x * s + y * c
 
 
 def _done(moment: Moment, traits: Traits) -> float:
@@ -192,9 +131,7 @@ def _fall(moment: Moment, traits: Traits) -> Pose:
     up = flail + (0.5 - flail) * landed
     lift = 1.05 * traits.extent * (1 - u**2.5)
     feet = ((-0.11, 0.05 * (1 - u)), (0.11, 0.05 * (1 - u)))
-    return Pose(
-        traits.x, traits.scale * 0.78, lift, crouch=0.6 * landed, arms=((up, up), (up, up)), feet=feet
-    )
+    return Pose(traits.x, traits.scale * 0.78, lift, crouch=0.6 * landed, arms=((up, up), (up, up)), feet=feet)
 
 
 def _spin_clockwise(moment: Moment, traits: Traits) -> Pose:
@@ -208,9 +145,7 @@ def _crouch_down(moment: Moment, traits: Traits) -> Pose:
     done = _done(moment, traits)
     arms = (0.25 + 0.75 * done, 0.15 - 0.6 * done)
     feet = ((-0.08 - 0.06 * done, 0.0), (0.08 + 0.06 * done, 0.0))
-    return Pose(
-        traits.x, traits.scale, crouch=min(0.95 * traits.extent, 1.0) * done, arms=(arms, arms), feet=feet
-    )
+    return Pose(traits.x, traits.scale, crouch=min(0.95 * traits.extent, 1.0) * done, arms=(arms, arms), feet=feet)
 
 
 def _topple(moment: Moment, traits: Traits) -> Pose:
@@ -248,9 +183,7 @@ def _sway(moment: Moment, traits: Traits) -> Pose:
     lean = sin(0.7 * _beat(moment, traits))
     arms = ((2.6 - 0.25 * lean, 2.9 - 0.5 * lean), (2.6 + 0.25 * lean, 2.9 + 0.5 * lean))
     x = traits.x + 0.02 * lean
-    return Pose(
-        x, traits.scale, turn=0.38 * traits.extent * lean, arms=arms, feet=((-0.12, 0.0), (0.12, 0.0))
-    )
+    return Pose(x, traits.scale, turn=0.38 * traits.extent * lean, arms=arms, feet=((-0.12, 0.0), (0.12, 0.0)))
 
 
 ACTIONS: tuple[Action, ...] = (

@@ -19,7 +19,7 @@ Frames = NDArray[np.uint8]  # (N, H, W, 3) RGB on a regular time grid
 def decode_frames(
     paths: Iterable[Path], fps: float, size: int, workers: int, progress: Callable[[int], None] | None = None
 ) -> tuple[list[Frames], list[VideoError]]:
-    """Decode each video to its grid frames, at most its first two minutes, and say which could not be read."""
+    """Decode each video to its grid frames, at most its first two minutes, and say which can't be read."""
     spec = ClipSpec(frames=1, fps=fps, size=size, hop=1)
     videos: list[Frames] = []
     failed: list[VideoError] = []

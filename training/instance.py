@@ -1,9 +1,10 @@
-"""Train an encoder by plain instance contrast: two random views of a moment against other moments of the batch.
+"""Train an encoder by instance contrast: two random views of a moment against other moments of the batch.
 
-The reference that the paper's method is measured against (arm A1 of the ablation), and the recipe of the interim default
-encoder. Both parts of the encoder learn by InfoNCE, each on its own; the heads are whitened at the end.
+The reference that the paper's method is measured against (arm A1 of the ablation), and the recipe of the
+interim default encoder. Both parts of the encoder learn by InfoNCE, each on its own; at the end the heads are
+whitened.
 
-    python -m training.instance --videos DIR --exclude 'mlr511/user0[678]/*' --out encoder.safetensors --minutes 40
+    python -m training.instance --videos DIR --exclude 'mlr511/user0[678]/*' --out encoder.safetensors
 """
 
 import math
@@ -44,7 +45,7 @@ class Settings:
 
 
 class Projector(nn.Sequential):
-    """Two-layer head that takes the contrast's losses of information upon itself; thrown away after training."""
+    """Two-layer head that takes the contrast's loss of information upon itself; dropped after training."""
 
     def __init__(self, dim: int) -> None:
         super().__init__(nn.Linear(dim, 256), nn.ReLU(), nn.Linear(256, 128))
@@ -59,15 +60,16 @@ def train(videos: list[Frames], config: EncoderConfig, spec: ClipSpec, settings:
     weights = [*encoder.parameters(), *projectors.parameters()]
     optimiser = torch.optim.AdamW(weights, settings.learning_rate, weight_decay=settings.weight_decay)
     started, budget_s, step, shown = time.monotonic(), settings.minutes * 60, 0, 0.0
-    columns = TextColumn("step {task.fields[step]} loss {task.fields[loss]:.3f}"), BarColumn(), TimeRemainingColumn()
-    with Progress(*columns) as progress:
+    text = TextColumn("step {task.fields[step]} loss {task.fields[loss]:.3f}")
+    with Progress(text, BarColumn(), TimeRemainingColumn()) as progress:
         task = progress.add_task("train", total=budget_s, step=0, loss=math.nan)
         while (elapsed := time.monotonic() - started) < budget_s:
             for group in optimiser.param_groups:
                 group["lr"] = settings.learning_rate * _schedule(elapsed / budget_s)
-            loss = _contrast(encoder, projectors, sample_pair(videos, spec, settings.batch, rng), settings.temperature)
+            pair = sample_pair(videos, spec, settings.batch, rng)
+            loss = _contrast(encoder, projectors, pair, settings.temperature)
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(weights, 5.0)
             optimiser.step()
             step, shown = step + 1, 0.95 * shown + 0.05 * loss.item()
@@ -76,7 +78,9 @@ def train(videos: list[Frames], config: EncoderConfig, spec: ClipSpec, settings:
     return encoder
 
 
-def _contrast(encoder: Encoder, projectors: nn.ModuleList, pair: tuple[Tensor, Tensor], temperature: float) -> Tensor:
+def _contrast(
+    encoder: Encoder, projectors: nn.ModuleList, pair: tuple[Tensor, Tensor], temperature: float
+) -> Tensor:
     losses = []
     for part, projector in zip(encoder.parts(torch.cat(pair)), projectors, strict=True):
         first, second = projector(part).chunk(2)
@@ -92,10 +96,12 @@ def _schedule(done: float) -> float:
 def sample_pair(
     videos: list[Frames], spec: ClipSpec, batch: int, rng: torch.Generator, plain: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Draw moments and render two views of each as network input (B, 3, T, H, W); without augmentation if `plain`."""
+    """Draw moments and two views of each as (B, 3, T, H, W) network input; not augmented if `plain`."""
     lengths = torch.tensor([len(video) for video in videos], dtype=torch.float64)
     chosen = torch.multinomial(lengths.sqrt(), batch, replacement=batch > len(videos), generator=rng)
-    moments = [(videos[i], _uniform(rng, 0, max(0, len(videos[i]) - spec.frames * _OVERSAMPLED))) for i in chosen]
+    moments = [
+        (videos[i], _uniform(rng, 0, max(0, len(videos[i]) - spec.frames * _OVERSAMPLED))) for i in chosen
+    ]
     first, second = (torch.stack([_window(v, at, spec, rng, plain) for v, at in moments]) for _ in range(2))
     if plain:
         return _resize(first, spec.size), _resize(second, spec.size)
@@ -110,7 +116,7 @@ def _window(video: Frames, at: float, spec: ClipSpec, rng: torch.Generator, plai
 
 
 def _augment(clips: Tensor, size: int, rng: torch.Generator) -> Tensor:
-    """Crop, flip and recolour each clip, all its frames alike: (B, T, H, W, 3) uint8 to (B, 3, T, size, size)."""
+    """Crop, flip and recolour each clip, its frames alike: (B, T, H, W, 3) uint8 to (B, 3, T, size, size)."""
     batch, time = clips.shape[:2]
     frames = clips.permute(0, 1, 4, 2, 3).float().flatten(0, 1) / 255
     area = _draw(rng, batch, 0.4, 1.0)
@@ -123,11 +129,11 @@ def _augment(clips: Tensor, size: int, rng: torch.Generator) -> Tensor:
     boxes[:, 1, 2] = (1 - height) * _draw(rng, batch, -1, 1)
     grid = affine_grid(boxes.repeat_interleave(time, 0), [len(frames), 3, size, size], align_corners=False)
     frames = grid_sample(frames, grid, padding_mode="border", align_corners=False)
-    return normalise(_recolour(frames.unflatten(0, (batch, time)), rng).transpose(1, 2))
+    return normalise(_recolour(frames.reshape(batch, time, *frames.shape[1:]), rng).transpose(1, 2))
 
 
 def _recolour(clips: Tensor, rng: torch.Generator) -> Tensor:
-    """Change contrast, brightness, saturation and white balance of (B, T, 3, H, W) clips; a fifth become grey."""
+    """Change contrast, brightness, saturation, white balance of (B, T, 3, H, W) clips; a fifth turn grey."""
     batch = len(clips)
     contrast, brightness = _draw(rng, batch, 0.6, 1.4), _draw(rng, batch, -0.2, 0.2)
     saturation = torch.where(_draw(rng, batch, 0, 1) < 0.2, torch.zeros(batch), _draw(rng, batch, 0.4, 1.6))
@@ -135,7 +141,8 @@ def _recolour(clips: Tensor, rng: torch.Generator) -> Tensor:
     grey = clips.mean(2, keepdim=True)
     clips = (grey + (clips - grey) * saturation.view(-1, 1, 1, 1, 1)) * balance
     mean = clips.mean((1, 2, 3, 4), keepdim=True)
-    return ((clips - mean) * contrast.view(-1, 1, 1, 1, 1) + mean + brightness.view(-1, 1, 1, 1, 1)).clamp(0, 1)
+    contrast, brightness = (each.view(-1, 1, 1, 1, 1) for each in (contrast, brightness))
+    return ((clips - mean) * contrast + mean + brightness).clamp(0, 1)
 
 
 def _resize(clips: Tensor, size: int) -> Tensor:
@@ -155,8 +162,8 @@ def _uniform(rng: torch.Generator, low: float, high: float) -> float:
 def whiten(encoder: Encoder, batches: list[Tensor], floor: float = 0.01) -> None:
     """Make both heads' outputs uncorrelated and of one variance over the given clips, without labels.
 
-    The rotation and scale go into the linear heads, so the encoder runs as before. Directions below `floor` of the largest
-    variance are scaled as that one: they are mostly noise.
+    The rotation and scale go into the linear heads, so the encoder runs as before. Directions of less than
+    `floor` of the largest variance are scaled as if they had that much: they are mostly noise.
     """
     features = [torch.cat(part) for part in zip(*(encoder.features(batch) for batch in batches), strict=True)]
     for head, feature in zip((encoder.look_head, encoder.motion_head), features, strict=True):

@@ -9,7 +9,11 @@ down_revision = None
 
 def upgrade() -> None:
     """Make the tables."""
-    op.create_table("meta", sa.Column("key", sa.String(64), primary_key=True), sa.Column("value", sa.String, nullable=False))
+    op.create_table(
+        "meta",
+        sa.Column("key", sa.String(64), primary_key=True),
+        sa.Column("value", sa.String, nullable=False),
+    )
     op.create_table(
         "video",
         sa.Column("id", sa.Integer, primary_key=True),

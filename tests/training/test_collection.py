@@ -8,19 +8,14 @@ import av
 import numpy as np
 import pytest
 
-from training import synthetic
-from training.actions import ACTIONS, Action
-from training.synthetic import ACTORS, BACKGROUNDS, Actor, Scene, render, render_backdrop, write_collection
+from training.actions import ACTIONS
+from training.actors import ACTORS
+from training.backgrounds import BACKGROUNDS
+from training.collection import _write_video, write_collection
+from training.scenes import Scene, render
 
 BY_NAME = {action.name: action for action in ACTIONS}
-REVERSED = [action for action in ACTIONS if action.reverse_of is not None]
 TINY = {"films": 1, "scenes_per_film": 4, "shortest_s": 0.2, "longest_s": 0.4, "width": 48, "height": 32}
-
-
-def small(
-    action: Action, actor: Actor = "figure", seed: int = 3, drift: float = 0.0, background: int = 0
-) -> Scene:
-    return Scene(action, BACKGROUNDS[background], actor, seed, 1.0, 25, 96, 72, drift)
 
 
 def frames_of(scene: Scene) -> np.ndarray:
@@ -42,68 +37,6 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("collection")
     assert write_collection(folder, len(BACKGROUNDS), **TINY) == folder / "manifest.csv"
     return folder
-
-
-def test_there_are_twelve_actions_or_more_and_eight_backgrounds_or_more():
-    assert len({action.name for action in ACTIONS}) == len(ACTIONS) >= 12
-    assert len({background.name for background in BACKGROUNDS}) == len(BACKGROUNDS) >= 8
-    assert len(REVERSED) >= 6
-    assert {action.reverse_of for action in REVERSED} <= set(BY_NAME)
-
-
-@pytest.mark.parametrize("actor", ACTORS)
-@pytest.mark.parametrize("action", REVERSED, ids=lambda action: action.name)
-def test_a_reversed_action_shows_its_partners_frames_backwards(action: Action, actor: Actor):
-    assert action.reverse_of is not None
-    backwards = frames_of(small(action, actor))
-    forwards = frames_of(small(BY_NAME[action.reverse_of], actor))
-    np.testing.assert_array_equal(backwards, forwards[::-1])
-    assert (backwards != forwards).any(axis=(1, 2, 3)).mean() > 0.5, "the two must not look the same"
-
-
-@pytest.mark.parametrize("actor", ACTORS)
-@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
-def test_the_actor_moves(action: Action, actor: Actor):
-    masks = np.stack([mask for _, mask in render(small(action, actor))])
-    changed = (masks[1:] != masks[:-1]).any(axis=(1, 2))
-    assert changed.mean() > 0.5
-
-
-@pytest.mark.parametrize("actor", ACTORS)
-@pytest.mark.parametrize("drift", [0.0, 0.06])
-def test_the_mask_marks_where_the_frame_differs_from_the_frame_without_the_actor(actor: Actor, drift: float):
-    for action in ACTIONS[::3]:
-        scene = small(action, actor, drift=drift, background=4)
-        for (frame, mask), empty in zip(render(scene), render_backdrop(scene), strict=True):
-            differs = (frame != empty).any(axis=2)
-            assert not (differs & ~mask).any()
-            assert (
-                mask & ~differs
-            ).sum() <= 0.02 * mask.sum() + 1  # the actor may wear the backdrop's colour
-
-
-def test_one_seed_gives_one_video_and_another_seed_another():
-    scene = small(ACTIONS[0], drift=0.05)
-    np.testing.assert_array_equal(frames_of(scene), frames_of(scene))
-    assert (frames_of(scene) != frames_of(small(ACTIONS[0], seed=4, drift=0.05))).any()
-
-
-def test_a_still_camera_leaves_the_background_still_and_a_drifting_one_does_not():
-    still, moving = (
-        [frame[:30] for frame in render_backdrop(small(ACTIONS[0], drift=d))] for d in (0.0, 0.06)
-    )
-    assert all((frame == still[0]).all() for frame in still)
-    assert any((frame != moving[0]).any() for frame in moving)
-
-
-def test_a_scene_says_its_frames_and_refuses_what_it_cannot_show():
-    assert len(frames_of(small(ACTIONS[0]))) == small(ACTIONS[0]).frames == 25
-    with pytest.raises(ValueError, match=r"two frames or more, got self.duration_s=0.01"):
-        Scene(ACTIONS[0], BACKGROUNDS[0], "figure", 0, duration_s=0.01)
-    with pytest.raises(ValueError, match=r"must be even.*self.width=321"):
-        Scene(ACTIONS[0], BACKGROUNDS[0], "figure", 0, width=321)
-    with pytest.raises(ValueError, match=r"drift must be between 0 and 0.1, got self.drift=0.5"):
-        Scene(ACTIONS[0], BACKGROUNDS[0], "figure", 0, drift=0.5)
 
 
 def test_every_action_is_performed_on_every_background_by_both_actors(collection: Path):
@@ -146,7 +79,7 @@ def test_every_video_decodes_with_a_duration_in_the_asked_range(collection: Path
 
 def test_a_video_shows_the_rendered_frames(tmp_path: Path):
     scene = Scene(BY_NAME["jump"], BACKGROUNDS[0], "shape", 5, 0.4)
-    synthetic._write_video(tmp_path / "jump.mp4", [scene])
+    _write_video(tmp_path / "jump.mp4", [scene])
     error = np.abs(decode(tmp_path / "jump.mp4").astype(float) - frames_of(scene))
     assert error.mean() < 4
 
@@ -187,9 +120,7 @@ def test_a_second_run_writes_only_what_is_missing(tmp_path: Path):
     assert calls == [(done, total) for done in range(1, total + 1)]
 
 
-def test_an_interrupted_run_leaves_whole_videos_and_no_manifest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_interrupted_run_leaves_whole_videos_and_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     written = []
 
     def interrupted(scene: Scene):
@@ -199,7 +130,7 @@ def test_an_interrupted_run_leaves_whole_videos_and_no_manifest(
                 raise KeyboardInterrupt
             yield frame
 
-    monkeypatch.setattr(synthetic, "render", interrupted)
+    monkeypatch.setattr("training.collection.render", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_collection(tmp_path, 1, **{**TINY, "shortest_s": 3.0, "longest_s": 3.1})
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -224,9 +155,7 @@ def test_a_full_disk_is_an_os_error_and_leaves_no_partial_file(tmp_path: Path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))  # the nearest to a full disk that needs no root
     try:
         with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
-            synthetic._write_video(
-                tmp_path / "big.mp4", [Scene(ACTIONS[0], BACKGROUNDS[0], "figure", 0, 2.0)]
-            )
+            _write_video(tmp_path / "big.mp4", [Scene(ACTIONS[0], BACKGROUNDS[0], "figure", 0, 2.0)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,353 @@
+"""The command line. Results go to stdout, progress and messages to stderr.
+
+Exit status: 0 done, 1 the world was at fault (one sentence on stderr), 2 the command line was wrong. Heavy modules are
+imported inside the commands, so that `--help` and decoder processes start at once.
+"""
+
+import json
+import math
+import os
+import shlex
+import signal
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from app.progress import FileProgress, StepProgress, clock
+from app.settings import Settings
+from encoder.errors import WorldError
+
+app = typer.Typer(
+    help="Find where a moving scene happens in a video collection, from an example clip.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+LibraryOption = Annotated[
+    Path | None,
+    typer.Option("--library", metavar="DIR", help="Library folder [REELSEEK_LIBRARY, else in the user's data folder]."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option("--encoder", metavar="NAME|FILE", help="A shipped encoder, or a checkpoint file."),
+]
+WorkersOption = Annotated[int | None, typer.Option(min=1, help="Files decoded at once [one a processor].")]
+
+
+class _Fault(WorldError):
+    """A sentence to end with."""
+
+
+class _Stopped(BaseException):
+    """The user or the system asked us to stop."""
+
+
+class Recipe(StrEnum):
+    """How to train."""
+
+    INSTANCE = "instance"
+
+
+@app.command()
+def index(
+    paths: Annotated[list[Path], typer.Argument(help="Videos, and folders with all below them.")],
+    library: LibraryOption = None,
+    encoder: EncoderOption = None,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make videos searchable; run it again to take in what is new, changed, moved or gone."""
+    from app.service import index_result, open_or_create
+
+    settings, started = _settings(library), time.monotonic()
+    with open_or_create(settings, encoder) as opened:
+        with FileProgress("Indexing") as progress:
+            report = opened.add(paths, workers or settings.workers, progress.update_files, settings.stall_s)
+        result = index_result(report, time.monotonic() - started)
+        for root in report.kept:
+            _say(
+                f"{root} holds no video now, but the library has some from there; they were kept in case its "
+                f"disk is not mounted. To drop them: reelseek remove {shlex.quote(root)}"
+            )
+        if as_json:
+            _print_json(result)
+        else:
+            _print_index(result)
+        if opened.warning:
+            raise _Fault(opened.warning)
+
+
+@app.command()
+def search(
+    clip: Annotated[Path, typer.Argument(help="The example: a video file, in the library or not.")],
+    library: LibraryOption = None,
+    start: Annotated[float | None, typer.Option(min=0, help="In point in the clip, seconds.")] = None,
+    end: Annotated[float | None, typer.Option(min=0, help="Out point in the clip, seconds.")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="Videos to list, at most.")] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the videos, and the moments in them, in which the scene of a clip happens."""
+    from app.service import search_rows
+    from encoder.clips import Span
+    from indexer.library import Library
+
+    if start is not None and end is not None and start >= end:
+        raise typer.BadParameter(f"--start {start:g} must be before --end {end:g}")
+    span = None if start is None and end is None else Span(start or 0.0, end if end is not None else math.inf)
+    settings = _settings(library)
+    with Library.open(settings.library, settings.catalog_url) as opened:
+        rows = search_rows(opened, opened.search(clip, span, k))
+        if opened.warning:
+            _say(opened.warning)
+    if as_json:
+        _print_json(rows)
+    elif not rows:
+        _say(f"library {settings.library} is empty; fill it with: reelseek index FOLDER")
+    else:
+        _print_search(rows)
+
+
+@app.command()
+def serve(
+    library: LibraryOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; the default is this machine only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 7860,
+    auth: Annotated[str | None, typer.Option(metavar="USER:PASSWORD", help="Ask visitors to log in.")] = None,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Option("--folder", help="A folder that may be indexed from the page; may be repeated."),
+    ] = None,
+) -> None:
+    """Open the web page: search, library, evaluation."""
+    if auth is not None and not all(auth.partition(":")):
+        raise typer.BadParameter("--auth takes USER:PASSWORD")
+    if host not in ("127.0.0.1", "localhost", "::1") and auth is None:
+        raise typer.BadParameter(f"--host {host} can be reached by others, so it needs --auth USER:PASSWORD")
+    from app.ui.server import run
+
+    run(_settings(library), host, port, auth, folders or [])
+
+
+@app.command()
+def evaluate(
+    manifest: Annotated[Path, typer.Argument(help="CSV with the header path,label[,group][,split].")],
+    encoder: EncoderOption = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write report.md, report.json and the R@k plot.")
+    ] = None,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how well an encoder retrieves videos of the same class, trivial baselines beside it."""
+    from app.evaluate import evaluate as run_evaluation
+    from app.manifest import read_manifest
+    from app.report import to_json, to_markdown, write_report
+    from encoder.checkpoint import DEFAULT, load_encoder
+    from indexer.decoding import DecodePool
+
+    settings = _settings(None)
+    rows, checkpoint = read_manifest(manifest), load_encoder(encoder or DEFAULT)
+    command = shlex.join(["reelseek", "evaluate", str(manifest), *(["--encoder", encoder] if encoder else [])])
+    count = workers or settings.workers or os.cpu_count() or 1
+    with DecodePool(count, settings.stall_s) as pool, StepProgress("Evaluating", "videos") as progress:
+        evaluation = run_evaluation(rows, checkpoint, pool, command, progress.update)
+    if report is not None:
+        _say(f"report written to {write_report(evaluation, report)}")
+    if as_json:
+        _print_json(to_json(evaluation))
+    else:
+        typer.echo(to_markdown(evaluation))
+
+
+@app.command()
+def train(
+    recipe: Annotated[Recipe, typer.Argument(help="How to train.")],
+    videos: Annotated[list[Path], typer.Option(help="Videos, and folders with all below them; may be repeated.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where checkpoints and the encoder go.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run in DIR stopped.")] = False,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, ... [a GPU where there is one].")] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    steps: Annotated[int | None, typer.Option(min=1, help="Training steps [the recipe's].")] = None,
+) -> None:
+    """Train an encoder on your own videos, without labels."""
+    from training.instance import run
+
+    encoder = run(videos, out, resume=resume, device=device, seed=seed, steps=steps)
+    _say(
+        f"encoder written to {encoder}; use it with: "
+        f"reelseek index FOLDER --library NEW --encoder {shlex.quote(str(encoder))}"
+    )
+
+
+@app.command()
+def status(library: LibraryOption = None, as_json: JsonOption = False) -> None:
+    """Show what a library holds, and which files it could not read and why."""
+    from app import service
+    from indexer.library import Library
+
+    settings = _settings(library)
+    with Library.open(settings.library, settings.catalog_url) as opened:
+        result = service.status(opened)
+    _print_json(result) if as_json else _print_status(result)
+
+
+@app.command()
+def verify(
+    library: LibraryOption = None,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Drop what is broken, to be indexed again, and rebuild the cache."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a library against itself."""
+    from indexer.library import Library
+    from indexer.verify import verify as check
+
+    settings = _settings(library)
+    with Library.open(settings.library, settings.catalog_url) as opened:
+        result = check(opened, repair)
+        if as_json:
+            _print_json({"ok": result.ok, "problems": result.problems, "repaired": result.repaired})
+        else:
+            for problem in result.problems:
+                typer.echo(f"{'repaired' if problem in result.repaired else 'broken'}: {_shown(problem)}")
+            if result.ok:
+                typer.echo("the library is sound")
+    if not result.ok:
+        unrepaired = len(result.problems) - len(result.repaired)
+        raise _Fault(f"library {settings.library} has {unrepaired} problems; mend it with: reelseek verify --repair")
+
+
+@app.command()
+def remove(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders to forget; nothing on disk is touched.")],
+    library: LibraryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take files out of a library."""
+    from indexer.library import Library
+
+    settings = _settings(library)
+    with Library.open(settings.library, settings.catalog_url) as opened:
+        count = opened.remove(paths)
+        _print_json({"removed": count}) if as_json else typer.echo(f"{count} files removed from the library")
+        if opened.warning:
+            raise _Fault(opened.warning)
+
+
+@app.command()
+def duplicates(library: LibraryOption = None, as_json: JsonOption = False) -> None:
+    """List files of the library that are byte-identical."""
+    from app import service
+    from indexer.library import Library
+
+    settings = _settings(library)
+    with Library.open(settings.library, settings.catalog_url) as opened:
+        groups = service.duplicates(opened)
+    if as_json:
+        _print_json(groups)
+        return
+    for group in groups:
+        typer.echo("\n".join(_shown(path) for path in group) + "\n")
+    _say(f"{len(groups)} groups of identical files")
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="Folder to fill; a broken-off run is gone on with.")],
+) -> None:
+    """Render a small labelled video collection to try things on, with manifest.csv; nothing is downloaded."""
+    from training.collection import write_collection
+
+    with StepProgress("Rendering", "videos") as progress:
+        manifest = write_collection(folder, progress=progress.update)
+    typer.echo(str(manifest))
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        app()
+    except _Stopped:
+        _say("stopped; what was done so far is kept, and the same command goes on from there")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output has gone: nothing is left to say
+        sys.exit(1)
+    except WorldError as error:
+        _say(str(error))
+        sys.exit(1)
+    except OSError as error:
+        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+        sys.exit(1)
+
+
+def _stop(*_: object) -> None:
+    raise _Stopped
+
+
+def _settings(library: Path | None) -> Settings:
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise typer.BadParameter(f"REELSEEK_{str(first['loc'][0]).upper()}: {first['msg']}") from error
+    return settings.model_copy(update={"library": library}) if library is not None else settings
+
+
+def _say(message: str) -> None:
+    typer.echo(_shown(message), err=True)
+
+
+def _shown(text: str) -> str:
+    """Text fit for a terminal, whatever bytes the file names in it hold."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _print_json(document: Any) -> None:
+    typer.echo(json.dumps(document, indent=2))
+
+
+def _print_index(result: dict[str, Any]) -> None:
+    counts = ("indexed", "unchanged", "moved", "copies", "removed")
+    typer.echo(", ".join(f"{result[name]} {name}" for name in counts) + f", {len(result['failed'])} failed")
+    if result["indexed"]:
+        speed = result["video_seconds"] / result["seconds"]
+        typer.echo(
+            f"{result['clips']} clips of {clock(result['video_seconds'])} video in {clock(result['seconds'])}, "
+            f"{speed:.1f} times real time"
+        )
+    for failure in result["failed"]:
+        typer.echo(f"  {_shown(failure['path'])}: {failure['reason']}")
+
+
+def _print_search(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        typer.echo(f"{row['score']:6.3f}  {clock(row['start'])} - {clock(row['end'])}  {_shown(row['path'])}")
+        for segment in row["segments"][1:]:
+            typer.echo(f"{segment['score']:6.3f}  {clock(segment['start'])} - {clock(segment['end'])}    also there")
+
+
+def _print_status(result: dict[str, Any]) -> None:
+    encoder = result["encoder"]
+    typer.echo(f"library   {result['library']} ({result['bytes'] / 1e6:.1f} MB)")
+    typer.echo(f"videos    {result['videos']} in {result['files']} files, {clock(result['video_seconds'])}")
+    typer.echo(f"clips     {result['clips']}, each {encoder['clip_s']:g} s long, one every {encoder['hop_s']:g} s")
+    typer.echo(f"encoder   {encoder['name']} ({encoder['fingerprint']})")
+    typer.echo(f"cache     {result['cache']}")
+    for entry in result["damaged"]:
+        typer.echo(f"damaged   {_shown(entry['path'])}: {entry['packets']} packets passed over")
+    typer.echo(f"failed    {len(result['failed'])}")
+    for failure in result["failed"]:
+        typer.echo(f"  {_shown(failure['path'])}: {failure['reason']}")

@@ -1,0 +1,119 @@
+"""What the command line and the web page share: libraries opened or made, and results as plain JSON-ready values."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from app.settings import Settings
+from encoder.checkpoint import DEFAULT, load_encoder
+from indexer.library import Library, exists
+from indexer.search import Match
+from indexer.update import UpdateReport
+from indexer.vectors import CacheError, VectorIndex
+
+Json = dict[str, Any]
+
+
+def open_or_create(settings: Settings, encoder: str | None = None) -> Library:
+    """Open the library, or make an empty one with the given encoder, else the default one.
+
+    Raises:
+        LibraryError: it can't be opened, or was built by another encoder than the one asked for.
+        CheckpointError: there is no such encoder.
+    """
+    if not exists(settings.library):
+        return Library.create(settings.library, load_encoder(encoder or DEFAULT), settings.catalog_url)
+    library = Library.open(settings.library, settings.catalog_url)
+    if encoder is not None:
+        library.require_encoder(load_encoder(encoder))
+    return library
+
+
+def search_rows(library: Library, matches: list[Match]) -> list[Json]:
+    """The result of `reelseek search --json`: one row a video, best first, times in seconds."""
+    paths = library.catalog.paths(match.video_id for match in matches)
+    return [_search_row(match, paths[match.video_id]) for match in matches if match.video_id in paths]
+
+
+def _search_row(match: Match, paths: list[str]) -> Json:
+    here = [path for path in paths if os.path.exists(path)] or paths  # noqa: PTH110 - strings keep odd names
+    segments = [
+        {
+            "score": round(segment.score, 4),
+            "start": round(segment.video.start, 3),
+            "end": round(segment.video.end, 3),
+            "query_start": round(segment.query.start, 3),
+            "query_end": round(segment.query.end, 3),
+        }
+        for segment in match.segments
+    ]
+    copies = [path for path in paths if path != here[0]]
+    return {"path": here[0], **segments[0], "segments": segments, "copies": copies, "video": match.video_id}
+
+
+def index_result(report: UpdateReport, seconds: float) -> Json:
+    """The result of `reelseek index --json`."""
+    counts = ("indexed", "unchanged", "moved", "copies", "removed")
+    return {
+        **{name: getattr(report, name) for name in counts},
+        "failed": [asdict(failure) for failure in report.failed],
+        "clips": report.clips,
+        "video_seconds": round(report.video_seconds, 3),
+        "seconds": round(seconds, 3),
+    }
+
+
+def status(library: Library) -> Json:
+    """The result of `reelseek status --json`: totals, encoder, cache and every file that could not be indexed."""
+    meta, files = library.catalog.meta(), library.catalog.files()
+    videos, clips, seconds = library.catalog.totals()
+    spec = library.checkpoint.spec
+    return {
+        "library": str(library.folder),
+        "videos": videos,
+        "files": sum(file.video_id is not None for file in files.values()),
+        "clips": clips,
+        "video_seconds": round(seconds, 3),
+        "bytes": sum(path.stat().st_size for path in library.folder.iterdir() if path.is_file()),
+        "encoder": {
+            "name": meta["encoder_name"],
+            "fingerprint": meta["encoder"],
+            "clip_s": spec.clip_s,
+            "hop_s": spec.hop_s,
+        },
+        "cache": _cache_state(library),
+        "damaged": damaged(library),
+        "failed": [{"path": path, "reason": file.reason} for path, file in sorted(files.items()) if file.reason],
+    }
+
+
+def damaged(library: Library) -> list[Json]:
+    """Videos that are searchable although parts of them could not be decoded."""
+    partly = {video_id: video.damaged for video_id, video in library.catalog.videos().items() if video.damaged}
+    paths = library.catalog.paths(partly)
+    return [{"path": paths[i][0], "packets": packets} for i, packets in partly.items() if i in paths]
+
+
+def duplicates(library: Library) -> list[list[str]]:
+    """Groups of byte-identical files."""
+    return [paths for paths in library.catalog.paths().values() if len(paths) > 1]
+
+
+def _cache_state(library: Library) -> str:
+    try:
+        index = VectorIndex.load(library.cache_path, library.checkpoint.encoder.config.dim)
+    except CacheError as error:
+        return f"rebuilt at the next search: {error}"
+    behind = index.generation != library.catalog.generation()
+    return "caught up at the next search" if behind else f"exact search over {len(index)} clips"
+
+
+def file_name(path: str | Path) -> str:
+    """A path's last part, fit for showing: names that are not valid Unicode become readable."""
+    return shown(Path(path).name)
+
+
+def shown(path: str | Path) -> str:
+    """A path fit for showing on a terminal or page, whatever bytes its name holds."""
+    return str(path).encode(errors="backslashreplace").decode()
