@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -157,8 +158,8 @@ def evaluate(
     rows, checkpoint = read_manifest(manifest), load_encoder(encoder or DEFAULT)
     command = shlex.join(["reelseek", "evaluate", str(manifest), *(["--encoder", encoder] if encoder else [])])
     count = workers or settings.workers or os.cpu_count() or 1
-    with DecodePool(count, settings.stall_s) as pool, StepProgress("Evaluating", "videos") as progress:
-        evaluation = run_evaluation(rows, checkpoint, pool, command, progress.update)
+    with DecodePool(count, settings.stall_s) as pool, StepProgress("Evaluating") as progress:
+        evaluation = run_evaluation(rows, checkpoint, pool, command, partial(progress.count, "videos"))
     if report is not None:
         _say(f"report written to {write_report(evaluation, report)}")
     if as_json:
@@ -178,13 +179,20 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps [the recipe's].")] = None,
 ) -> None:
     """Train an encoder on your own videos, without labels."""
+    from indexer.discover import discover
+    from training.instance import Settings as TrainingSettings
     from training.instance import run
 
-    encoder = run(videos, out, resume=resume, device=device, seed=seed, steps=steps)
-    _say(
-        f"encoder written to {encoder}; use it with: "
-        f"reelseek index FOLDER --library NEW --encoder {shlex.quote(str(encoder))}"
-    )
+    files = [Path(file.path) for file in discover(videos).files]
+    if not files:
+        raise _Fault(f"no video found under {', '.join(map(str, videos))}; give a folder that holds some")
+    settings = TrainingSettings(seed=seed) if steps is None else TrainingSettings(seed=seed, steps=steps)
+    with StepProgress(f"Training ({recipe})") as progress:
+        encoder = run(
+            files, out, settings, progress.count, resume, device, _settings(None).workers or os.cpu_count() or 1
+        )
+    typer.echo(str(encoder))
+    _say(f"use it with: reelseek index FOLDER --library NEW --encoder {shlex.quote(str(encoder))}")
 
 
 @app.command()
@@ -268,8 +276,8 @@ def sample(
     """Render a small labelled video collection to try things on, with manifest.csv; nothing is downloaded."""
     from training.collection import write_collection
 
-    with StepProgress("Rendering", "videos") as progress:
-        manifest = write_collection(folder, progress=progress.update)
+    with StepProgress("Rendering") as progress:
+        manifest = write_collection(folder, progress=partial(progress.count, "videos"))
     typer.echo(str(manifest))
 
 

@@ -17,8 +17,8 @@ _LINE_EVERY_S = 10.0
 class StepProgress:
     """Counts steps of one kind."""
 
-    def __init__(self, title: str, unit: str) -> None:
-        self._title, self._unit = title, unit
+    def __init__(self, title: str) -> None:
+        self._title, self._unit, self._first_share = title, "", 0.0
         self._started = self._told = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"),
@@ -35,9 +35,12 @@ class StepProgress:
     ) -> None:
         self._bar.stop()
 
-    def update(self, done: int, total: int) -> None:
-        """Show that `done` of `total` steps are done."""
-        self.show(done / max(1, total), f"{done}/{total} {self._unit}")
+    def count(self, unit: str, done: int, total: int) -> None:
+        """Show that `done` of `total` steps are done; a new unit starts a new estimate."""
+        share = done / max(1, total)
+        if unit != self._unit:
+            self._unit, self._first_share, self._started = unit, share, time.monotonic()
+        self.show(share, f"{done}/{total} {unit}")
 
     def show(self, share: float, text: str) -> None:
         """Show that a share in [0, 1] of the work is done, with what it says in words."""
@@ -49,16 +52,16 @@ class StepProgress:
             print(f"{self._title}: {text}", file=sys.stderr)  # noqa: T201 - this is where it belongs
 
     def _left(self, share: float, now: float) -> str:
-        if share <= 0:
+        if share <= self._first_share:
             return "estimating time left"
-        return f"{clock((now - self._started) * (1 - share) / share)} left"
+        return f"{clock((now - self._started) * (1 - share) / (share - self._first_share))} left"
 
 
 class FileProgress(StepProgress):
     """Counts files by their bytes, and says which failed."""
 
     def __init__(self, title: str) -> None:
-        super().__init__(title, "files")
+        super().__init__(title)
 
     def update_files(self, done: "FilesDone") -> None:
         """Show how far an indexing run has come."""

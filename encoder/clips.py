@@ -16,7 +16,7 @@ class Span:
     """A half-open interval [start, end) of presentation time, in seconds from the video's first frame."""
 
     start: float
-    end: float
+    end: float  # inf: to the end, wherever that is
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:

@@ -101,15 +101,15 @@ def _paths(
     offsets: Seconds, tempos: Seconds, query: Timeline, video: Timeline
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
     """The query window and the video window at each step of each diagonal, (P, L) each, and which of them are real."""
-    step = float(np.diff(query.starts).min()) if len(query.starts) > 1 else video.window_s
-    slack = 0.5 * step * tempos
+    step = float(np.diff(query.starts).min()) if len(query.starts) > 1 else np.inf
+    slack = 0.5 * np.minimum(step * tempos, min(_hop(video), video.window_s))  # so a run's ends lie in the query
     low = np.searchsorted(video.starts, offsets + tempos * query.starts[0] - slack)
     high = np.searchsorted(video.starts, offsets + tempos * query.starts[-1] + slack, side="right")
     columns = low[:, None] + np.arange(max(1, int((high - low).max())))
     valid = columns < high[:, None]
     columns = columns.clip(max=len(video.starts) - 1)
     at = (video.starts[columns] - offsets[:, None]) / tempos[:, None]
-    rows = np.searchsorted(query.starts + step / 2, at).clip(max=len(query.starts) - 1)
+    rows = np.searchsorted((query.starts[1:] + query.starts[:-1]) / 2, at)  # the nearest
     return rows, columns, valid
 
 
@@ -126,10 +126,15 @@ def _maximum_runs(
     return first, last, sums[row, last + 1] - sums[row, first]
 
 
+def _hop(video: Timeline) -> float:
+    """Seconds from one window to the next."""
+    return float(np.diff(video.starts).max()) if len(video.starts) > 1 else video.window_s
+
+
 def _windows_along(tempos: Seconds, query: Timeline, video: Timeline) -> Seconds:
     """How many video windows start while the whole query runs by at each tempo."""
-    hop = float(np.diff(video.starts).max()) if len(video.starts) > 1 else video.window_s
-    counts: Seconds = np.floor((query.starts[-1] - query.starts[0]) * tempos / hop + 1e-6).clip(min=1)
+    lasts = query.starts[-1] - query.starts[0]
+    counts: Seconds = np.floor(lasts * tempos / _hop(video) + 1e-6).clip(min=1)
     return counts
 
 
@@ -143,7 +148,7 @@ def _segment(
     """
     start, end = video.starts[ends[0]], video.starts[ends[1]] + video.window_s
     before, after = (start - offset) / tempo, (video.starts[ends[1]] - offset) / tempo
-    hop = float(np.diff(video.starts).max()) if len(video.starts) > 1 else video.window_s
+    hop = _hop(video)
     if before - query.starts[0] < hop / tempo:
         start = offset + tempo * query.span.start
     if query.starts[-1] - after < hop / tempo:

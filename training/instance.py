@@ -1,28 +1,24 @@
-"""Train an encoder by instance contrast: two random views of a moment against other moments of the batch.
+"""Train an encoder by plain instance contrast: two random views of a moment against other moments of the batch.
 
-The reference that the paper's method is measured against (arm A1 of the ablation), and the recipe of the
-interim default encoder. Both parts of the encoder learn by InfoNCE, each on its own; at the end the heads are
-whitened.
-
-    python -m training.instance --videos DIR --exclude 'mlr511/user0[678]/*' --out encoder.safetensors
+The reference that the paper's method is measured against (arm A1 of the ablation), and the recipe of the interim
+default encoder. Both parts of the encoder learn by InfoNCE, each on its own; their heads are whitened at the end.
 """
 
+import json
 import math
-import time
-from dataclasses import dataclass
-from fnmatch import fnmatch
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import numpy as np
 import torch
-import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 from encoder.checkpoint import save_encoder
 from encoder.clips import ClipSpec
+from encoder.errors import WorldError
 from encoder.model import Encoder, EncoderConfig
 from encoder.transforms import clips_to_tensor, normalise
 from training.frames import Frames, decode_frames
@@ -30,13 +26,21 @@ from training.losses import info_nce
 
 _OVERSAMPLED = 2  # cached frames for each grid frame, so that views can differ in start and tempo
 _MARGIN = 1.125  # cached pixels for each pixel of a view
+_SAVE_EVERY = 50  # steps
+_WHITENING_BATCHES = 40
+
+Report = Callable[[str, int, int], None]  # (what is counted, done, of all)
+
+
+class TrainingError(WorldError):
+    """A training run that can't start or go on, in one sentence."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run depends on besides its videos."""
+    """What a run's result depends on besides its videos."""
 
-    minutes: float = 40.0
+    steps: int = 1500
     batch: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
@@ -44,48 +48,147 @@ class Settings:
     seed: int = 0
 
 
+def run(
+    files: Sequence[Path],
+    out: Path,
+    settings: Settings,
+    report: Report,
+    resume: bool = False,
+    device: str | None = None,
+    workers: int = 2,
+) -> Path:
+    """Train an encoder on video files and return its checkpoint, `out`/encoder.safetensors.
+
+    Args:
+        files: the videos; those that can't be read are passed over.
+        out: folder for the encoder, the state to resume from, and metrics.jsonl.
+        settings: of the run; when resuming, the same as before.
+        report: called as work goes on.
+        resume: go on from the state in `out` rather than refuse it.
+        device: torch device; None for a GPU where there is one.
+        workers: files decoded at once.
+
+    Raises:
+        TrainingError: there is nothing to train on, or `out` holds a run and `resume` is not asked for.
+    """
+    trainer = _Trainer(EncoderConfig(), ClipSpec(), settings, torch.device(device or _best_device()))
+    if (out / "state.pt").exists():
+        if not resume:
+            raise TrainingError(f"{out} holds a training run; go on with it by --resume, or give another folder")
+        trainer.load(out / "state.pt")
+    size = round(trainer.spec.size * _MARGIN)
+    frames, _ = decode_frames(
+        files, trainer.spec.fps * _OVERSAMPLED, size, workers, lambda done: report("videos read", done, len(files))
+    )
+    if not frames:
+        raise TrainingError(f"none of the {len(files)} files given to train on can be read as video")
+    out.mkdir(parents=True, exist_ok=True)
+    trainer.train(frames, out, report)
+    save_encoder(trainer.encoder, trainer.spec, out / "encoder.safetensors")
+    return out / "encoder.safetensors"
+
+
+class _Trainer:
+    """A run between two steps: weights, optimiser, random state and the number of the next step."""
+
+    def __init__(self, config: EncoderConfig, spec: ClipSpec, settings: Settings, device: torch.device) -> None:
+        torch.manual_seed(settings.seed)
+        self.spec, self.settings, self.device = spec, settings, device
+        self.rng = torch.Generator().manual_seed(settings.seed)
+        self.encoder = Encoder(config).to(device)
+        self.projectors = nn.ModuleList([Projector(config.look_dim), Projector(config.motion_dim)]).to(device)
+        self.weights = [*self.encoder.parameters(), *self.projectors.parameters()]
+        self.optimiser = torch.optim.AdamW(self.weights, settings.learning_rate, weight_decay=settings.weight_decay)
+        self.step = 0
+
+    def train(self, videos: list[Frames], out: Path, report: Report) -> None:
+        """Train to the last step, saving now and then, then whiten the heads on the same videos."""
+        self.encoder.train()
+        while self.step < self.settings.steps:
+            loss = self._step(sample_pair(videos, self.spec, self.settings.batch, self.rng))
+            with (out / "metrics.jsonl").open("a") as metrics:
+                metrics.write(json.dumps({"step": self.step, "loss": loss}) + "\n")
+            self.step += 1
+            if self.step % _SAVE_EVERY == 0 or self.step == self.settings.steps:
+                self.save(out / "state.pt")
+            report("steps", self.step, self.settings.steps)
+        self.encoder.eval()
+        plain = (
+            sample_pair(videos, self.spec, self.settings.batch, self.rng, plain=True) for _ in range(_WHITENING_BATCHES)
+        )
+        whiten(self.encoder, [clips.to(self.device) for clips, _ in plain])
+
+    def _step(self, pair: tuple[Tensor, Tensor]) -> float:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.learning_rate * _schedule(self.step / self.settings.steps)
+        loss = contrast(self.encoder, self.projectors, torch.cat(pair).to(self.device), self.settings.temperature)
+        if not math.isfinite(value := loss.item()):
+            raise TrainingError(f"the loss became {value} at step {self.step}; train with a lower learning rate")
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.weights, 5.0)
+        self.optimiser.step()
+        return value
+
+    def save(self, path: Path) -> None:
+        """Write all that the next step depends on, whole or not at all."""
+        partial = path.with_name(path.name + ".part")
+        try:
+            torch.save(
+                {**self._modules(), "rng": self.rng.get_state(), "step": self.step, "settings": asdict(self.settings)},
+                partial,
+            )
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def load(self, path: Path) -> None:
+        """Go on from where `save` was called.
+
+        Raises:
+            TrainingError: that run had other settings.
+        """
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state["settings"] != asdict(self.settings):
+            raise TrainingError(
+                f"the run in {path.parent} had other settings ({state['settings']}); resume with the same"
+            )
+        self.encoder.load_state_dict(state["encoder"])
+        self.projectors.load_state_dict(state["projectors"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.rng.set_state(state["rng"].cpu())
+        self.step = state["step"]
+        _forget_after(path.parent / "metrics.jsonl", self.step)
+
+    def _modules(self) -> dict[str, Any]:
+        return {
+            "encoder": self.encoder.state_dict(),
+            "projectors": self.projectors.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+
+def contrast(encoder: Encoder, projectors: nn.ModuleList, clips: Tensor, temperature: float) -> Tensor:
+    """InfoNCE in both directions of both parts of the encoder, averaged.
+
+    Args:
+        encoder: to train.
+        projectors: one for each part.
+        clips: (2 B, 3, T, H, W), the first views of B moments and then the second ones.
+        temperature: of the contrast.
+    """
+    losses = []
+    for part, projector in zip(encoder.parts(clips), projectors, strict=True):
+        first, second = projector(part).chunk(2)
+        losses += [info_nce(first, second, temperature), info_nce(second, first, temperature)]
+    return torch.stack(losses).mean()
+
+
 class Projector(nn.Sequential):
     """Two-layer head that takes the contrast's loss of information upon itself; dropped after training."""
 
     def __init__(self, dim: int) -> None:
         super().__init__(nn.Linear(dim, 256), nn.ReLU(), nn.Linear(256, 128))
-
-
-def train(videos: list[Frames], config: EncoderConfig, spec: ClipSpec, settings: Settings) -> Encoder:
-    """Train an encoder on cached frames for the given time, then whiten its two heads on the same videos."""
-    torch.manual_seed(settings.seed)
-    rng = torch.Generator().manual_seed(settings.seed)
-    encoder = Encoder(config)
-    projectors = nn.ModuleList([Projector(config.look_dim), Projector(config.motion_dim)])
-    weights = [*encoder.parameters(), *projectors.parameters()]
-    optimiser = torch.optim.AdamW(weights, settings.learning_rate, weight_decay=settings.weight_decay)
-    started, budget_s, step, shown = time.monotonic(), settings.minutes * 60, 0, 0.0
-    text = TextColumn("step {task.fields[step]} loss {task.fields[loss]:.3f}")
-    with Progress(text, BarColumn(), TimeRemainingColumn()) as progress:
-        task = progress.add_task("train", total=budget_s, step=0, loss=math.nan)
-        while (elapsed := time.monotonic() - started) < budget_s:
-            for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * _schedule(elapsed / budget_s)
-            pair = sample_pair(videos, spec, settings.batch, rng)
-            loss = _contrast(encoder, projectors, pair, settings.temperature)
-            optimiser.zero_grad()
-            torch.autograd.backward(loss)
-            nn.utils.clip_grad_norm_(weights, 5.0)
-            optimiser.step()
-            step, shown = step + 1, 0.95 * shown + 0.05 * loss.item()
-            progress.update(task, completed=elapsed, step=step, loss=shown / (1 - 0.95**step))
-    whiten(encoder.eval(), [sample_pair(videos, spec, settings.batch, rng, plain=True)[0] for _ in range(40)])
-    return encoder
-
-
-def _contrast(
-    encoder: Encoder, projectors: nn.ModuleList, pair: tuple[Tensor, Tensor], temperature: float
-) -> Tensor:
-    losses = []
-    for part, projector in zip(encoder.parts(torch.cat(pair)), projectors, strict=True):
-        first, second = projector(part).chunk(2)
-        losses += [info_nce(first, second, temperature), info_nce(second, first, temperature)]
-    return torch.stack(losses).mean()
 
 
 def _schedule(done: float) -> float:
@@ -99,9 +202,7 @@ def sample_pair(
     """Draw moments and two views of each as (B, 3, T, H, W) network input; not augmented if `plain`."""
     lengths = torch.tensor([len(video) for video in videos], dtype=torch.float64)
     chosen = torch.multinomial(lengths.sqrt(), batch, replacement=batch > len(videos), generator=rng)
-    moments = [
-        (videos[i], _uniform(rng, 0, max(0, len(videos[i]) - spec.frames * _OVERSAMPLED))) for i in chosen
-    ]
+    moments = [(videos[i], _uniform(rng, 0, max(0, len(videos[i]) - spec.frames * _OVERSAMPLED))) for i in chosen]
     first, second = (torch.stack([_window(v, at, spec, rng, plain) for v, at in moments]) for _ in range(2))
     if plain:
         return _resize(first, spec.size), _resize(second, spec.size)
@@ -147,7 +248,7 @@ def _recolour(clips: Tensor, rng: torch.Generator) -> Tensor:
 
 def _resize(clips: Tensor, size: int) -> Tensor:
     whole = clips_to_tensor(clips)
-    return nn.functional.interpolate(whole, (whole.shape[2], size, size), mode="area")
+    return interpolate(whole, (whole.shape[2], size, size), mode="area")
 
 
 def _draw(rng: torch.Generator, count: int, low: float, high: float) -> Tensor:
@@ -176,27 +277,12 @@ def whiten(encoder: Encoder, batches: list[Tensor], floor: float = 0.01) -> None
         head.bias.copy_((turn @ (head.bias.double() - centre)).float())
 
 
-def main(
-    videos: Annotated[Path, typer.Option(help="Folder of videos, searched with all its subfolders.")],
-    out: Annotated[Path, typer.Option(help="Checkpoint to write.")],
-    exclude: Annotated[list[str], typer.Option(help="Leave out paths under the folder that match.")] = [],  # noqa: B006
-    minutes: Annotated[float, typer.Option(help="Training time.")] = 40.0,
-    seed: int = 0,
-    workers: int = 2,
-) -> None:
-    """Train an encoder by plain instance contrast."""
-    spec = ClipSpec()
-    found = sorted(p for p in videos.rglob("*.mp4") if not _matches(p.relative_to(videos), exclude))
-    size = round(spec.size * _MARGIN)
-    frames, failed = decode_frames(found, spec.fps * _OVERSAMPLED, size, workers)
-    typer.echo(f"{len(frames)} videos, {sum(map(len, frames))} frames, {len(failed)} could not be read")
-    encoder = train(frames, EncoderConfig(), spec, Settings(minutes=minutes, seed=seed))
-    typer.echo(f"{out}: encoder {save_encoder(encoder, spec, out)}")
+def _forget_after(metrics: Path, step: int) -> None:
+    """Drop the lines of steps that are done again, since they came after the last saved state."""
+    if metrics.exists():
+        kept = [line for line in metrics.read_text().splitlines() if line and json.loads(line)["step"] < step]
+        metrics.write_text("".join(f"{line}\n" for line in kept))
 
 
-def _matches(path: Path, patterns: list[str]) -> bool:
-    return any(fnmatch(path.as_posix(), pattern) for pattern in patterns)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+def _best_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"

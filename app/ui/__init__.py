@@ -1,1 +1,5 @@
-"""The Gradio page: search, library, evaluate."""
+"""The web page."""
+
+import os
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: nothing leaves this machine

@@ -76,7 +76,7 @@ def test_a_clips_lengths_in_seconds_follow_from_its_frames():
 
 
 @pytest.mark.parametrize(
-    ("start", "end"), [(-0.1, 1), (1, 1), (2, 1), (0, math.inf), (math.nan, 1), (0, math.nan)]
+    ("start", "end"), [(-0.1, 1), (1, 1), (2, 1), (math.inf, math.inf), (math.nan, 1), (0, math.nan)]
 )
 def test_a_span_that_is_no_interval_is_refused_with_its_values(start, end):
     with pytest.raises(ValueError, match=rf"0 <= start < end, got self.start={start}, self.end={end}"):

@@ -1,0 +1,283 @@
+"""What a browser can show of a video: a poster of any moment, and a file, or a copy of it, that plays.
+
+Anything a browser can't play is copied into a folder beside the catalog: wrapped anew where only the container is
+foreign, else a short excerpt around the match, encoded as H.264. All decoding happens in worker processes.
+"""
+
+import os
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from enum import Enum
+from fractions import Fraction
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from queue import Queue
+from threading import Lock
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from encoder.clips import ClipSpec, Span
+from encoder.video import VideoError, VideoInfo
+from indexer.decoding import Decoded, DecodePool, Event, Failed, Job, Opened
+
+_DECODERS, _STALL_S = 2, 20.0
+_POSTER, _POSTERS = 360, 500  # pixels, the longer side; how many are kept in memory
+_EXCERPT, _EXCERPT_FPS = 640, 30.0  # pixels, the longer side
+LONGEST_EXCERPT_S = 60.0
+_WRAP_LIMIT_S, _WRAP_LIMIT_BYTES = 120.0, 1 << 30
+_CACHE_BYTES = 2 << 30
+
+Picture = NDArray[np.uint8]  # (H, W, 3) RGB
+
+
+class Way(Enum):
+    """How a video gets to a browser; the value is the media type of what it gets."""
+
+    MP4 = "video/mp4"  # the file itself
+    WEBM = "video/webm"  # the file itself
+    WRAPPED_MP4 = "video/mp4;wrapped"
+    WRAPPED_WEBM = "video/webm;wrapped"
+    EXCERPT = "video/mp4;excerpt"  # begins at the asked time, without sound
+
+    @property
+    def media_type(self) -> str:
+        """As HTTP wants it."""
+        return self.value.partition(";")[0]
+
+
+def way_to_play(path: str) -> Way:
+    """Choose by what the header says: browsers agree on H.264, VP8, VP9 and AV1 in 8-bit 4:2:0, in MP4 or WebM."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - strings keep odd names
+    except OSError:
+        return Way.EXCERPT  # whoever reads it will say why not
+    return _way(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _way(path: str, size: int, _modified: int) -> Way:
+    try:
+        with av.open(f"file:{path}", timeout=(5.0, 5.0), metadata_errors="ignore") as container:
+            stream = container.streams.video[0]
+            codec, pixels, boxes = stream.codec.canonical_name, stream.pix_fmt, container.format.name.split(",")
+    except (av.FFmpegError, OSError, ValueError, IndexError, AttributeError):
+        return Way.EXCERPT
+    if pixels not in ("yuv420p", "yuvj420p") or codec not in ("h264", "vp8", "vp9", "av1"):
+        return Way.EXCERPT
+    if "mp4" in boxes and codec != "vp8":
+        return Way.MP4
+    if "webm" not in boxes:
+        return Way.EXCERPT
+    if path.lower().endswith(".webm"):
+        return Way.WEBM
+    if size > _WRAP_LIMIT_BYTES:
+        return Way.EXCERPT
+    return Way.WRAPPED_MP4 if codec == "h264" else Way.WRAPPED_WEBM
+
+
+class Decoders:
+    """A few decoding workers, each lent to one thread at a time."""
+
+    def __init__(self, count: int = _DECODERS) -> None:
+        self._pools = [DecodePool(1, _STALL_S) for _ in range(count)]
+        self._idle: Queue[DecodePool] = Queue()
+        for pool in self._pools:
+            self._idle.put(pool)
+
+    def close(self) -> None:
+        """End the workers, also those in the middle of a file."""
+        for pool in self._pools:
+            pool.close()
+
+    def info(self, path: str) -> VideoInfo:
+        """What the header of a video says.
+
+        Raises:
+            VideoError: the file can't be read.
+        """
+        with self._decode(Job(path, ClipSpec(frames=1, fps=1, size=8, hop=1), Span(0, 0.5))) as events:
+            return next(event.info for event in events if isinstance(event, Opened))
+
+    def picture(self, path: str, seconds: float, size: int) -> Picture:
+        """The picture shown at a time, as a square.
+
+        Raises:
+            VideoError: the file can't be read, or ends before.
+        """
+        spec = ClipSpec(frames=1, fps=10, size=size, hop=1)
+        with self._decode(Job(path, spec, Span(seconds, seconds + 0.1))) as events:
+            return next(event.frames[0, 0] for event in events if isinstance(event, Decoded))
+
+    def pictures(self, path: str, span: Span, fps: float, size: int) -> Iterator[Picture]:
+        """The pictures of a part of a video on a regular time grid, as squares.
+
+        Raises:
+            VideoError: the file can't be read, or ends before the part.
+        """
+        with self._decode(Job(path, ClipSpec(frames=1, fps=fps, size=size, hop=1), span)) as events:
+            for event in events:
+                if isinstance(event, Decoded):
+                    yield from event.frames[:, 0]
+
+    @contextmanager
+    def _decode(self, job: Job) -> Iterator[Iterator[Event]]:
+        pool = self._idle.get()
+        try:
+            yield _checked(job.path, pool.decode([job]))
+        finally:
+            self._idle.put(pool)
+
+
+def _checked(path: str, events: Iterator[Event | None]) -> Iterator[Event]:
+    for event in events:
+        if isinstance(event, Failed):
+            raise VideoError(path, event.reason)
+        if event is not None:
+            yield event
+
+
+class Posters:
+    """Small JPEG pictures of moments, the latest ones kept."""
+
+    def __init__(self, decoders: Decoders) -> None:
+        self._decoders = decoders
+        self._kept: OrderedDict[tuple[str, float], bytes] = OrderedDict()
+        self._lock = Lock()
+
+    def jpeg(self, path: str, content: str, seconds: float, width: int, height: int) -> bytes:
+        """A poster in the given shape.
+
+        Raises:
+            VideoError: the file can't be read, or ends before that time.
+        """
+        key = (content, seconds)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        square = self._decoders.picture(path, seconds, _POSTER)
+        shaped = cv2.resize(square, _fitted(width, height, _POSTER), interpolation=cv2.INTER_AREA)
+        done, jpeg = cv2.imencode(".jpg", cv2.cvtColor(shaped, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
+        assert done
+        with self._lock:
+            self._kept[key] = jpeg.tobytes()
+            while len(self._kept) > _POSTERS:
+                self._kept.popitem(last=False)
+            return jpeg.tobytes()
+
+
+class Copies:
+    """Playable copies in a folder, each made once, written whole or not at all; the oldest make room for new ones."""
+
+    def __init__(self, folder: Path, decoders: Decoders, most_bytes: int = _CACHE_BYTES) -> None:
+        self._folder, self._decoders, self._most_bytes = folder, decoders, most_bytes
+        self._threads = ThreadPoolExecutor(2, "reelseek-copies")
+        self._lock = Lock()
+        self._making: dict[str, Future[Path]] = {}
+
+    def close(self) -> None:
+        """Make no more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def wrapped(self, path: str, content: str, way: Way) -> "Future[Path]":
+        """The whole video, not encoded anew, in a container that browsers know.
+
+        Raises (the future):
+            VideoError: it can't be.
+        """
+        suffix = ".mp4" if way is Way.WRAPPED_MP4 else ".webm"
+        return self._get(f"{content}{suffix}", lambda draft: _wrap(path, draft, suffix[1:]))
+
+    def excerpt(self, path: str, content: str, span: Span, width: int, height: int, fps: float) -> "Future[Path]":
+        """A part of a video as H.264, beginning at span.start, at most LONGEST_EXCERPT_S long.
+
+        Raises (the future):
+            VideoError: it can't be.
+        """
+        span = Span(span.start, min(span.end, span.start + LONGEST_EXCERPT_S))
+        rate = min(fps, _EXCERPT_FPS) if fps >= 1 else 25.0
+        pictures = self._decoders.pictures
+        return self._get(
+            f"{content}-{span.start:.1f}-{span.end:.1f}.mp4",
+            lambda draft: _encode(pictures(path, span, rate, _EXCERPT), draft, _fitted(width, height, _EXCERPT), rate),
+        )
+
+    def _get(self, name: str, write: Callable[[Path], None]) -> "Future[Path]":
+        with self._lock:
+            if name not in self._making:
+                self._making[name] = future = self._threads.submit(self._make, name, write)
+                future.add_done_callback(lambda _: self._making.pop(name, None))
+            return self._making.get(name, future)
+
+    def _make(self, name: str, write: Callable[[Path], None]) -> Path:
+        path = self._folder / name
+        with suppress(FileNotFoundError):
+            os.utime(path)  # used now: among the last to go
+            return path
+        self._folder.mkdir(parents=True, exist_ok=True)
+        draft = self._folder / f".{uuid.uuid4().hex}.part"
+        try:
+            write(draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        self._make_room(path)
+        return path
+
+    def _make_room(self, newest: Path) -> None:
+        kept = sorted((p.stat().st_mtime, p.stat().st_size, p) for p in self._folder.iterdir() if p != newest)
+        total = newest.stat().st_size + sum(size for _, size, _ in kept)
+        for _, size, path in kept:
+            if total > self._most_bytes:
+                path.unlink(missing_ok=True)
+                total -= size
+
+
+def _fitted(width: int, height: int, longer: int) -> tuple[int, int]:
+    """Even width and height of the given shape."""
+    scale = longer / max(width, height)
+    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+
+
+def _encode(pictures: Iterator[Picture], path: Path, size: tuple[int, int], fps: float) -> None:
+    with av.open(path, "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        stream = container.add_stream("libx264", Fraction(fps).limit_denominator(1001))
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.options = {"preset": "veryfast", "crf": "24", "threads": "1"}
+        for picture in pictures:
+            shaped = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(shaped, np.uint8), "rgb24")))
+        container.mux(stream.encode())
+
+
+def _wrap(path: str, draft: Path, kind: str) -> None:
+    """Copy the packets in a process of its own: what a broken file does there harms nobody."""
+    process = get_context("spawn").Process(target=wrap_packets, args=(path, str(draft), kind), daemon=True)
+    process.start()
+    process.join(_WRAP_LIMIT_S)
+    finished = process.exitcode == 0
+    process.kill()
+    process.join()
+    if not finished:
+        raise VideoError(path, "can't be made ready for the browser: it is damaged or too slow to read")
+
+
+def wrap_packets(path: str, draft: str, kind: str) -> None:
+    """Copy a video's packets, and those of its first sound track that fits, into another kind of container."""
+    sounds = ("aac", "mp3") if kind == "mp4" else ("opus", "vorbis")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # codecs write to stderr behind Python's back
+    options = {"movflags": "+faststart"} if kind == "mp4" else {}
+    with av.open(f"file:{path}", metadata_errors="ignore") as source, av.open(draft, "w", kind, options) as target:
+        chosen = [source.streams.video[0], *[s for s in source.streams.audio if s.codec.canonical_name in sounds][:1]]
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in chosen}
+        for packet in source.demux(chosen):
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)

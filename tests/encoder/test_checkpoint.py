@@ -1,0 +1,133 @@
+import json
+import os
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from encoder.checkpoint import Checkpoint, CheckpointError, load_encoder, save_encoder, shipped
+from encoder.clips import ClipSpec
+from encoder.model import Encoder, EncoderConfig
+
+CONFIG = EncoderConfig(width=8, blocks=1, look_dim=8, motion_dim=8)
+SPEC = ClipSpec(frames=4, fps=5, size=32, hop=2)
+
+
+@pytest.fixture
+def encoder() -> Encoder:
+    torch.manual_seed(0)
+    return Encoder(CONFIG).eval()
+
+
+@pytest.fixture
+def path(tmp_path, encoder):
+    save_encoder(encoder, SPEC, tmp_path / "tiny.safetensors")
+    return tmp_path / "tiny.safetensors"
+
+
+def metadata(**changed: str) -> dict[str, str]:
+    return {"format": "1", "config": json.dumps(asdict(CONFIG)), "spec": json.dumps(asdict(SPEC)), **changed}
+
+
+def test_a_saved_encoder_comes_back_whole(tmp_path, encoder):
+    encoder.look.stem[1].running_mean += 0.1  # what training leaves in a buffer, not in a weight
+    fingerprint = save_encoder(encoder, SPEC, tmp_path / "tiny.safetensors")
+    loaded = load_encoder(tmp_path / "tiny.safetensors")
+    assert loaded == Checkpoint(loaded.encoder, SPEC, fingerprint, "tiny.safetensors")
+    assert loaded.encoder.config == CONFIG
+    assert not loaded.encoder.training
+    clips = torch.randn(2, 3, 4, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(loaded.encoder(clips), encoder(clips))
+
+
+def test_the_fingerprint_is_twelve_hex_digits_that_stay_the_same(tmp_path, path, encoder):
+    fingerprint = load_encoder(path).fingerprint
+    assert len(fingerprint) == 12
+    assert int(fingerprint, 16) >= 0
+    assert save_encoder(encoder, SPEC, tmp_path / "again") == fingerprint
+    assert load_encoder(str(tmp_path / "again")).fingerprint == fingerprint
+
+
+def test_the_fingerprint_changes_with_any_weight_buffer_config_or_spec(tmp_path, encoder):
+    found = [save_encoder(encoder, SPEC, tmp_path / "a")]
+    found += [save_encoder(encoder, replace(SPEC, **{key: 7}), tmp_path / "a") for key in asdict(SPEC)]
+    with torch.no_grad():
+        for tensor in (encoder.motion_head.weight, encoder.look_head.bias, encoder.look.stem[1].running_var):
+            tensor.view(-1)[-1] += 1e-3
+            found.append(save_encoder(encoder, SPEC, tmp_path / "a"))
+    encoder.config = replace(CONFIG, motion_weight=0.4)
+    found.append(save_encoder(encoder, SPEC, tmp_path / "a"))
+    assert len(set(found)) == len(found) == 9
+
+
+def test_a_missing_file_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(CheckpointError, match=r"no encoder '.*gone.safetensors': give a checkpoint file or "):
+        load_encoder(tmp_path / "gone.safetensors")
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\xff" * 4000, bytes(4000)])
+def test_a_file_of_something_else_is_refused(tmp_path, content):
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"a\.safetensors is not an encoder checkpoint"):
+        load_encoder(tmp_path / "a.safetensors")
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="is not an encoder checkpoint"):
+        load_encoder(tmp_path)
+
+
+def test_a_checkpoint_that_was_cut_off_is_refused(path):
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="is not an encoder checkpoint"):
+        load_encoder(path)
+
+
+@pytest.mark.parametrize(("found", "told"), [({"format": "2"}, "2"), (None, "None")])
+def test_another_format_is_refused_with_both_numbers(path, found, told):
+    save_file(load_file(path), path, found)
+    with pytest.raises(CheckpointError, match=f"has checkpoint format {told}, this version reads 1"):
+        load_encoder(path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        metadata(config=json.dumps({**asdict(CONFIG), "width": 16})),
+        metadata(config=json.dumps({**asdict(CONFIG), "width": 0})),
+        metadata(config=json.dumps({**asdict(CONFIG), "depth": 3})),
+        metadata(config="[1, 2]"),
+        metadata(config="{"),
+        metadata(spec=json.dumps({"frames": -1})),
+        metadata(spec="null"),
+        {"format": "1"},
+    ],
+)
+def test_weights_that_do_not_fit_their_config_are_refused(path, wrong):
+    save_file(load_file(path), path, wrong)
+    with pytest.raises(CheckpointError, match="does not hold the weights that its own config asks for"):
+        load_encoder(path)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, path, encoder, monkeypatch):
+    before = path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        save_encoder(encoder, ClipSpec(), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_encoder_loads_by_its_name(name):
+    loaded = load_encoder(name)
+    assert loaded.name == name
+    size = loaded.spec.size
+    with torch.inference_mode():
+        assert loaded.encoder(torch.zeros(1, 3, loaded.spec.frames, size, size)).norm().item() == pytest.approx(1)

@@ -1,0 +1,83 @@
+"""A small untrained encoder, libraries made with it, and decoders that all tests share."""
+
+import pytest
+import torch
+
+import indexer.library
+from encoder.checkpoint import load_encoder, save_encoder
+from encoder.clips import ClipSpec
+from encoder.model import Encoder, EncoderConfig
+from indexer.decoding import DecodePool
+from indexer.library import Library
+
+SPEC = ClipSpec(frames=8, fps=4.0, size=32, hop=4)
+
+
+class SharedPool(DecodePool):
+    """Decoders that outlive the `with` of one run: starting them is what takes the time of a small test."""
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(scope="session")
+def encoder_file(tmp_path_factory):
+    """A checkpoint of a small encoder with random weights."""
+    return _saved(tmp_path_factory.mktemp("encoder") / "small.safetensors", 0)
+
+
+@pytest.fixture(scope="session")
+def other_encoder_file(tmp_path_factory):
+    return _saved(tmp_path_factory.mktemp("encoder") / "other.safetensors", 1)
+
+
+def _saved(path, seed):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        save_encoder(Encoder(EncoderConfig(width=8)), SPEC, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def checkpoint(encoder_file):
+    return load_encoder(encoder_file)
+
+
+@pytest.fixture(scope="session")
+def pool():
+    """One decoder for all tests that don't harm it."""
+    shared = SharedPool(1)
+    yield shared
+    DecodePool.close(shared)
+
+
+@pytest.fixture
+def library(tmp_path, checkpoint, pool, monkeypatch):
+    """An empty library whose runs use the shared decoder."""
+    monkeypatch.setattr(indexer.library, "DecodePool", lambda *_: pool)
+    with Library.create(tmp_path / "library", checkpoint) as made:
+        yield made
+
+
+@pytest.fixture
+def videos(tmp_path):
+    """A folder to put videos in."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip(moving_video, tmp_path_factory):
+    """clip(path, seed, seconds=3) puts a short moving video there; the same seed gives the same bytes."""
+    made = {}
+    folder = tmp_path_factory.mktemp("clips")
+
+    def put(path, seed, seconds=3):
+        if (seed, seconds) not in made:
+            made[seed, seconds] = moving_video(folder / f"{seed}-{seconds}.mp4", seconds, seed, fps=12).read_bytes()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(made[seed, seconds])
+        return path
+
+    return put
