@@ -100,9 +100,10 @@ def search(
     from encoder.clips import Span
     from indexer.library import Library
 
-    if start is not None and end is not None and start >= end:
-        raise typer.BadParameter(f"--start {start:g} must be before --end {end:g}")
-    span = None if start is None and end is None else Span(start or 0.0, end if end is not None else math.inf)
+    begin, stop = start or 0.0, math.inf if end is None else end
+    if not begin < stop:  # not a number is refused too
+        raise typer.BadParameter(f"--start {begin:g} must be before --end {stop:g}")
+    span = None if start is None and end is None else Span(begin, stop)
     settings = _settings(library)
     with Library.open(settings.library, settings.catalog_url) as opened:
         rows = search_rows(opened, opened.search(clip, span, k))

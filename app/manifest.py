@@ -51,7 +51,7 @@ def read_manifest(path: Path) -> Manifest:
             columns = reader.fieldnames or []
             if not {"path", "label"} <= set(columns):
                 raise ManifestError(f"{path} is no manifest: its first line must be path,label[,group][,split]")
-            rows = [_row(path, reader.line_num, line, columns) for line in reader]
+            rows = [(reader.line_num, _row(path, reader.line_num, cells, columns)) for cells in reader]
     except OSError as error:
         raise ManifestError(f"{path}: {(error.strerror or str(error)).lower()}; give a manifest CSV") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -59,10 +59,10 @@ def read_manifest(path: Path) -> Manifest:
     if not rows:
         raise ManifestError(f"{path} lists no videos; add lines of path,label")
     first: dict[Path, int] = {}
-    for number, row in enumerate(rows, 1):
-        if first.setdefault(row.path, number) != number:
-            raise ManifestError(f"{path} lists {row.path} twice (rows {first[row.path]} and {number})")
-    return Manifest(path, rows)
+    for line, row in rows:
+        if first.setdefault(row.path, line) != line:
+            raise ManifestError(f"{path} lists {row.path} twice (lines {first[row.path]} and {line})")
+    return Manifest(path, [row for _, row in rows])
 
 
 def _row(manifest: Path, line: int, cells: dict[str, str | None], columns: Sequence[str]) -> ManifestRow:
@@ -70,6 +70,8 @@ def _row(manifest: Path, line: int, cells: dict[str, str | None], columns: Seque
     for name in columns:
         if name in values and not values[name]:
             raise ManifestError(f"{manifest} line {line}: {name} is empty")
+    if "\0" in values["path"]:
+        raise ManifestError(f"{manifest} line {line}: a path can't hold a zero byte")
     if "split" in columns and values["split"] not in ("query", "gallery"):
         raise ManifestError(f"{manifest} line {line}: split must be query or gallery, not {values['split']!r}")
     video = (manifest.parent / values["path"]).resolve()

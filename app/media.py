@@ -1,19 +1,15 @@
-"""What a browser can show of a video: a poster of any moment, and a file, or a copy of it, that plays.
+"""What a browser can show of a video: whether it plays the file, a poster of any moment, and how a copy is written.
 
-Anything a browser can't play is copied into a folder beside the catalog: wrapped anew where only the container is
-foreign, else a short excerpt around the match, encoded as H.264. All decoding happens in worker processes.
+All decoding happens in worker processes.
 """
 
 import os
-import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from fractions import Fraction
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from queue import Queue
 from threading import Lock
@@ -29,10 +25,7 @@ from indexer.decoding import Decoded, DecodePool, Event, Failed, Job, Opened
 
 _DECODERS, _STALL_S = 2, 20.0
 _POSTER, _POSTERS = 360, 500  # pixels, the longer side; how many are kept in memory
-_EXCERPT, _EXCERPT_FPS = 640, 30.0  # pixels, the longer side
-LONGEST_EXCERPT_S = 60.0
-_WRAP_LIMIT_S, _WRAP_LIMIT_BYTES = 120.0, 1 << 30
-_CACHE_BYTES = 2 << 30
+_WRAP_LIMIT_BYTES = 1 << 30
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 
@@ -103,7 +96,8 @@ class Decoders:
             VideoError: the file can't be read.
         """
         with self._decode(Job(path, ClipSpec(frames=1, fps=1, size=8, hop=1), Span(0, 0.5))) as events:
-            return next(event.info for event in events if isinstance(event, Opened))
+            seen = list(events)  # to the end: a decoder that is left in the middle must be started anew
+        return next(event.info for event in seen if isinstance(event, Opened))
 
     def picture(self, path: str, seconds: float, size: int) -> Picture:
         """The picture shown at a time, as a square.
@@ -113,7 +107,8 @@ class Decoders:
         """
         spec = ClipSpec(frames=1, fps=10, size=size, hop=1)
         with self._decode(Job(path, spec, Span(seconds, seconds + 0.1))) as events:
-            return next(event.frames[0, 0] for event in events if isinstance(event, Decoded))
+            seen = list(events)
+        return next(event.frames[0, 0] for event in seen if isinstance(event, Decoded))
 
     def pictures(self, path: str, span: Span, fps: float, size: int) -> Iterator[Picture]:
         """The pictures of a part of a video on a regular time grid, as squares.
@@ -163,90 +158,25 @@ class Posters:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         square = self._decoders.picture(path, seconds, _POSTER)
-        shaped = cv2.resize(square, _fitted(width, height, _POSTER), interpolation=cv2.INTER_AREA)
-        done, jpeg = cv2.imencode(".jpg", cv2.cvtColor(shaped, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
+        shaped = cv2.resize(square, fitted(width, height, _POSTER), interpolation=cv2.INTER_AREA)
+        done, array = cv2.imencode(".jpg", cv2.cvtColor(shaped, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
         assert done
+        jpeg = array.tobytes()
         with self._lock:
-            self._kept[key] = jpeg.tobytes()
+            self._kept[key] = jpeg
             while len(self._kept) > _POSTERS:
                 self._kept.popitem(last=False)
-            return jpeg.tobytes()
+        return jpeg
 
 
-class Copies:
-    """Playable copies in a folder, each made once, written whole or not at all; the oldest make room for new ones."""
-
-    def __init__(self, folder: Path, decoders: Decoders, most_bytes: int = _CACHE_BYTES) -> None:
-        self._folder, self._decoders, self._most_bytes = folder, decoders, most_bytes
-        self._threads = ThreadPoolExecutor(2, "reelseek-copies")
-        self._lock = Lock()
-        self._making: dict[str, Future[Path]] = {}
-
-    def close(self) -> None:
-        """Make no more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def wrapped(self, path: str, content: str, way: Way) -> "Future[Path]":
-        """The whole video, not encoded anew, in a container that browsers know.
-
-        Raises (the future):
-            VideoError: it can't be.
-        """
-        suffix = ".mp4" if way is Way.WRAPPED_MP4 else ".webm"
-        return self._get(f"{content}{suffix}", lambda draft: _wrap(path, draft, suffix[1:]))
-
-    def excerpt(self, path: str, content: str, span: Span, width: int, height: int, fps: float) -> "Future[Path]":
-        """A part of a video as H.264, beginning at span.start, at most LONGEST_EXCERPT_S long.
-
-        Raises (the future):
-            VideoError: it can't be.
-        """
-        span = Span(span.start, min(span.end, span.start + LONGEST_EXCERPT_S))
-        rate = min(fps, _EXCERPT_FPS) if fps >= 1 else 25.0
-        pictures = self._decoders.pictures
-        return self._get(
-            f"{content}-{span.start:.1f}-{span.end:.1f}.mp4",
-            lambda draft: _encode(pictures(path, span, rate, _EXCERPT), draft, _fitted(width, height, _EXCERPT), rate),
-        )
-
-    def _get(self, name: str, write: Callable[[Path], None]) -> "Future[Path]":
-        with self._lock:
-            if name not in self._making:
-                self._making[name] = future = self._threads.submit(self._make, name, write)
-                future.add_done_callback(lambda _: self._making.pop(name, None))
-            return self._making.get(name, future)
-
-    def _make(self, name: str, write: Callable[[Path], None]) -> Path:
-        path = self._folder / name
-        with suppress(FileNotFoundError):
-            os.utime(path)  # used now: among the last to go
-            return path
-        self._folder.mkdir(parents=True, exist_ok=True)
-        draft = self._folder / f".{uuid.uuid4().hex}.part"
-        try:
-            write(draft)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-        self._make_room(path)
-        return path
-
-    def _make_room(self, newest: Path) -> None:
-        kept = sorted((p.stat().st_mtime, p.stat().st_size, p) for p in self._folder.iterdir() if p != newest)
-        total = newest.stat().st_size + sum(size for _, size, _ in kept)
-        for _, size, path in kept:
-            if total > self._most_bytes:
-                path.unlink(missing_ok=True)
-                total -= size
-
-
-def _fitted(width: int, height: int, longer: int) -> tuple[int, int]:
+def fitted(width: int, height: int, longer: int) -> tuple[int, int]:
     """Even width and height of the given shape."""
     scale = longer / max(width, height)
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
-def _encode(pictures: Iterator[Picture], path: Path, size: tuple[int, int], fps: float) -> None:
+def encode(pictures: Iterator[Picture], path: Path, size: tuple[int, int], fps: float) -> None:
+    """Write pictures, one each 1 / fps seconds, as an H.264 MP4 of the given width and height."""
     with av.open(path, "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", Fraction(fps).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
@@ -255,18 +185,6 @@ def _encode(pictures: Iterator[Picture], path: Path, size: tuple[int, int], fps:
             shaped = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(shaped, np.uint8), "rgb24")))
         container.mux(stream.encode())
-
-
-def _wrap(path: str, draft: Path, kind: str) -> None:
-    """Copy the packets in a process of its own: what a broken file does there harms nobody."""
-    process = get_context("spawn").Process(target=wrap_packets, args=(path, str(draft), kind), daemon=True)
-    process.start()
-    process.join(_WRAP_LIMIT_S)
-    finished = process.exitcode == 0
-    process.kill()
-    process.join()
-    if not finished:
-        raise VideoError(path, "can't be made ready for the browser: it is damaged or too slow to read")
 
 
 def wrap_packets(path: str, draft: str, kind: str) -> None:

@@ -67,7 +67,10 @@ class FileProgress(StepProgress):
         """Show how far an indexing run has come."""
         if done.reason is not None:
             self._bar.console.print(
-                f"{done.path}: {done.reason}".encode(errors="backslashreplace").decode(), markup=False
+                f"{done.path}: {done.reason}".encode(errors="backslashreplace").decode(),
+                markup=False,
+                highlight=False,
+                soft_wrap=True,  # a line stays one where nobody looks
             )
         speed = done.video_seconds / max(1e-9, time.monotonic() - self._started)
         share = done.bytes / max(1, done.of_bytes)

@@ -28,9 +28,7 @@ class TSM(nn.Module):
         self.channels = 4 * width
         patches = nn.Conv2d(3, width, 4, stride=4, bias=False)
         self.stem = nn.Sequential(patches, nn.BatchNorm2d(width), nn.ReLU())
-        self.stages = nn.ModuleList(
-            nn.ModuleList(_Block(width << i, shifted) for _ in range(blocks)) for i in range(3)
-        )
+        self.stages = nn.ModuleList(nn.ModuleList(_Block(width << i, shifted) for _ in range(blocks)) for i in range(3))
         self.widen = nn.ModuleList(_widen(width << i) for i in range(2))
 
     def forward(self, clips: Tensor) -> Tensor:

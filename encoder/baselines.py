@@ -18,9 +18,7 @@ Feature = NDArray[np.float32]
 _SIDE = 16  # pixels of the thumbnails, both sides
 _MOMENTS = 8  # thumbnails, or bins of motion, a video
 _LEVELS = 8  # of each colour channel in the histogram
-_GREY_STEP = (
-    2.0**-8
-)  # grey levels: coarser than the noise of float32 resizing, which would give flat frames a look
+_GREY_STEP = 2.0**-8  # grey levels: coarser than the noise of float32 resizing, which would give flat frames a look
 
 
 def colour_histogram(frames: Frames) -> Feature:
@@ -83,9 +81,7 @@ BASELINES: Final[Mapping[str, Callable[[Frames], Feature]]] = {
 
 def _check(frames: Frames) -> None:
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3 or frames.size == 0:
-        raise ValueError(
-            f"frames must be (T, H, W, 3) uint8 and not empty, got {frames.shape} {frames.dtype}"
-        )
+        raise ValueError(f"frames must be (T, H, W, 3) uint8 and not empty, got {frames.shape} {frames.dtype}")
 
 
 def _thumbnails(frames: Frames) -> Feature:

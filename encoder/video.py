@@ -1,8 +1,8 @@
 """Video file -> pictures at presentation times. The only file that opens video.
 
 PyAV reads, because it was measured against OpenCV (benchmarks/decode.py, docs/performance.md): OpenCV 5.0
-gives no timestamps for AVI and MPEG program streams, decodes no AV1, stops at the first damaged packet, ignores
-the pixel shape and converts whole frames to BGR before they can be made small.
+decodes no AV1, stops at the first damaged packet, gives the last frames of some AVI and MPEG program streams the time
+0, ignores the pixel shape and converts whole frames to BGR before they can be made small.
 """
 
 import itertools
@@ -10,7 +10,7 @@ import math
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -86,7 +86,11 @@ def probe(path: str | Path) -> VideoInfo:
 
 
 def read_clips(
-    path: str | Path, spec: ClipSpec, span: Span | None = None, starts: Iterable[int] | None = None
+    path: str | Path,
+    spec: ClipSpec,
+    span: Span | None = None,
+    starts: Iterable[int] | None = None,
+    on_picture: Callable[[], None] | None = None,
 ) -> Iterator[Clip]:
     """Yield the clips of a video in one sequential pass; windows share their decoded frames.
 
@@ -96,6 +100,7 @@ def read_clips(
         span: read only this part; the grid then starts at span.start. Clip spans stay in the video's time.
         starts: ascending grid frames at which clips start, instead of those of `clip_starts`; the ones whose
             clip would pass the end are left out, but at least one clip comes.
+        on_picture: called whenever a picture was decoded, however few of them end up in clips.
 
     Raises:
         VideoError: nothing could be read. A file that breaks off later yields what was readable.
@@ -105,7 +110,7 @@ def read_clips(
     recent: deque[Picture] = deque(maxlen=spec.frames)
     start, filled, length, clips = next(wanted, None), False, 0, 0
     with _Reader(path) as reader:
-        for picture in reader.grid(spec, origin, stop):
+        for picture in reader.grid(spec, origin, stop, on_picture):
             if filled and start is not None:  # kept back until now: only the last clip can end early
                 yield _clip(recent, origin, start, math.inf, spec, reader.damaged)
                 start, clips = next(wanted, None), clips + 1
@@ -119,9 +124,7 @@ def read_clips(
             yield _clip(recent, origin, start, min(stop, reader.end), spec, reader.damaged)
 
 
-def _clip(
-    recent: deque[Picture], origin: float, start: int, end: float, spec: ClipSpec, damaged: int
-) -> Clip:
+def _clip(recent: deque[Picture], origin: float, start: int, end: float, spec: ClipSpec, damaged: int) -> Clip:
     held = [recent[-1]] * (spec.frames - len(recent))  # a short video holds its last picture
     shown = clip_span(start, end - origin, spec)
     shown = Span(origin + shown.start, origin + shown.end)
@@ -154,11 +157,15 @@ class _Reader:
             width, height = height, width
         return VideoInfo(declared, width, height, float(self._stream.average_rate or 0), codec.name)
 
-    def grid(self, spec: ClipSpec, origin: float, stop: float) -> Iterator[Picture]:
+    def grid(
+        self, spec: ClipSpec, origin: float, stop: float, on_picture: Callable[[], None] | None
+    ) -> Iterator[Picture]:
         """Yield the picture shown at origin + k / fps for k = 0, 1, ... until the video ends, or `stop`."""
         resize = VideoReformatter()
         count, shown, small = 0, None, None
         for time, frame in itertools.chain(self.pictures(origin), [(math.inf, None)]):
+            if on_picture is not None:
+                on_picture()
             until = min(time if frame else self.end, stop) - _ROUNDING_S
             while shown is not None and origin + count / spec.fps < until:
                 small = _resized(shown, spec.size, resize) if small is None else small
@@ -235,7 +242,10 @@ class _Reader:
             except (av.FFmpegError, OSError):
                 self.damaged += 1
                 return
-            yield from frames
+            for frame in frames:
+                if self._container.format.name == "avi":  # holds no presentation times: a guessed pts goes to and fro
+                    frame.pts = frame.dts  # of the packet that brought this frame out, so they ascend
+                yield frame
 
     def _seek(self, zero: float, since: float) -> Iterator[VideoFrame]:
         """Frames from a key frame at or before `since`; from the start where the file can't seek there."""

@@ -30,7 +30,7 @@ class Segment:
 
     video: Span
     query: Span
-    score: float  # share of the query found, each moment counted by its excess; 1 for the same footage throughout
+    score: float  # share of the query found, times the mean excess of its windows; 1 for the same footage throughout
     tempo: float  # video seconds for each query second
 
 
@@ -77,12 +77,15 @@ def _best_segment(excess: NDArray[np.float32], query: Timeline, video: Timeline)
     along = np.where(valid, excess[rows, columns], -np.inf)
     first, last, _ = _maximum_runs(np.where(np.isfinite(along), along - _ENOUGH * best, -1e3))
     inside = (np.arange(along.shape[1]) >= first[:, None]) & (np.arange(along.shape[1]) <= last[:, None])
-    gathered = np.where(inside & np.isfinite(along), along, 0.0).clip(min=0).sum(1)
-    lengths = np.maximum(_windows_along(tempos, query, video), last - first + 1)
-    scores = gathered / lengths * np.where(tempos == 1, 1.0, _OFF_TEMPO)
-    p = int(scores.argmax())
-    ends = columns[p, first[p]], columns[p, last[p]]
-    return _segment(float(scores[p]), float(offsets[p]), float(tempos[p]), ends, query, video)
+    closeness = np.where(inside & np.isfinite(along), along, 0.0).clip(min=0).sum(1) / (last - first + 1)
+    every = np.arange(len(tempos))
+    begins, ends = video.starts[columns[every, first]], video.starts[columns[every, last]]
+    starts, stops = _extents(offsets, tempos, begins, ends, query, video)
+    found = (stops - starts) / tempos / query.span.duration
+    scores = closeness * found * np.where(tempos == 1, 1.0, _OFF_TEMPO)
+    evidence = scores * np.minimum(1, tempos)  # few video seconds must not pass for a long slow match
+    p = int(np.lexsort((np.abs(np.log(tempos)), -evidence.round(6)))[0])  # of equals, the tempo nearest to 1
+    return _segment(float(scores[p]), float(offsets[p]), float(tempos[p]), float(starts[p]), float(stops[p]), query)
 
 
 def _diagonals(excess: NDArray[np.float32], query: Timeline, video: Timeline) -> tuple[Seconds, Seconds]:
@@ -131,28 +134,27 @@ def _hop(video: Timeline) -> float:
     return float(np.diff(video.starts).max()) if len(video.starts) > 1 else video.window_s
 
 
-def _windows_along(tempos: Seconds, query: Timeline, video: Timeline) -> Seconds:
-    """How many video windows start while the whole query runs by at each tempo."""
-    lasts = query.starts[-1] - query.starts[0]
-    counts: Seconds = np.floor(lasts * tempos / _hop(video) + 1e-6).clip(min=1)
-    return counts
+def _extents(
+    offsets: Seconds, tempos: Seconds, begins: Seconds, ends: Seconds, query: Timeline, video: Timeline
+) -> tuple[Seconds, Seconds]:
+    """The video time from which to which each run goes, whose first and last windows start at `begins` and `ends`.
 
-
-def _segment(
-    score: float, offset: float, tempo: float, ends: tuple[int, int], query: Timeline, video: Timeline
-) -> Segment:
-    """The segment that a run of video windows stands for, in whole seconds of both timelines.
-
-    Where the run reaches the first or last window that the query has on this diagonal, the segment goes to the query's
-    start or end.
+    Where the query has no window before or after them on the diagonal, the run goes on to the query's start or end.
     """
-    start, end = video.starts[ends[0]], video.starts[ends[1]] + video.window_s
-    before, after = (start - offset) / tempo, (video.starts[ends[1]] - offset) / tempo
     hop = _hop(video)
-    if before - query.starts[0] < hop / tempo:
-        start = offset + tempo * query.span.start
-    if query.starts[-1] - after < hop / tempo:
-        end = offset + tempo * query.span.end
-    start, end = max(start, video.span.start), min(end, video.span.end)
-    shown = Span(max((start - offset) / tempo, query.span.start), min((end - offset) / tempo, query.span.end))
-    return Segment(Span(float(start), float(end)), Span(float(shown.start), float(shown.end)), score, tempo)
+    reaches_start = (begins - offsets) / tempos - query.starts[0] < hop / tempos
+    reaches_end = query.starts[-1] - (ends - offsets) / tempos < hop / tempos
+    starts = np.where(reaches_start, offsets + tempos * query.span.start, begins)
+    stops = np.where(reaches_end, offsets + tempos * query.span.end, ends + video.window_s)
+    inside = offsets + tempos * query.span.start, offsets + tempos * query.span.end
+    return np.maximum(starts, np.maximum(video.span.start, inside[0])), np.minimum(
+        stops, np.minimum(video.span.end, inside[1])
+    )
+
+
+def _segment(score: float, offset: float, tempo: float, start: float, end: float, query: Timeline) -> Segment:
+    in_query = (start - offset) / tempo, (end - offset) / tempo
+    shown = Span(
+        max(in_query[0], query.span.start), min(in_query[1], query.span.end)
+    )  # but for rounding they lie in it
+    return Segment(Span(start, end), shown, score, tempo)

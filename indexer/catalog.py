@@ -8,12 +8,16 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
+    Connection,
+    Double,
     Engine,
+    ExceptionContext,
     ForeignKey,
     Integer,
     LargeBinary,
@@ -29,6 +33,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from encoder.clips import Span
+from encoder.errors import WorldError
 from encoder.video import VideoInfo
 
 Embeddings = NDArray[np.float32]  # (N, D) unit vectors
@@ -36,8 +41,14 @@ _STORED = np.dtype("<f2")  # float16, little-endian
 _BLOCK = 10_000  # rows read at once
 
 
+class CatalogError(WorldError):
+    """A catalog that can't be used, in one sentence."""
+
+
 class Base(DeclarativeBase):
     """Of all tables."""
+
+    type_annotation_map: ClassVar = {float: Double}
 
 
 class Meta(Base):
@@ -121,7 +132,7 @@ class EncodedVideo:
 
 
 class Catalog:
-    """Typed access to the tables; each method is one transaction."""
+    """Typed access to the tables; each method is one transaction, and raises CatalogError where the database fails."""
 
     def __init__(self, url: str | URL) -> None:
         self.engine = _connect(url)
@@ -214,6 +225,17 @@ class Catalog:
             _next_generation(session)
             return row.id
 
+    def drop_video(self, video_id: int) -> None:
+        """Forget a video with its clips and files, so that the files count as new."""
+        with Session(self.engine) as session, session.begin():
+            session.execute(delete(File).where(File.video_id == video_id))
+            _drop_orphans(session, [video_id])
+
+    def drop_lost_files(self) -> None:
+        """Forget the files that have neither a video nor a reason, so that they count as new."""
+        with Session(self.engine) as session, session.begin():
+            session.execute(delete(File).where(File.video_id.is_(None), File.reason.is_(None)))
+
     def videos(self, video_ids: Iterable[int] | None = None) -> dict[int, Video]:
         """The given videos, or all, by id."""
         query = select(Video).order_by(Video.id)
@@ -234,7 +256,7 @@ class Catalog:
         with Session(self.engine) as session:
             for i in range(0, len(wanted), _BLOCK):
                 rows = session.execute(select(Clip.id, Clip.video_id).where(Clip.id.in_(wanted[i : i + _BLOCK])))
-                found |= dict(row.tuple() for row in rows)
+                found |= {clip_id: video_id for clip_id, video_id in rows}  # noqa: C416 - rows are no tuples
         return found
 
     def clips_of(self, video_id: int) -> tuple[list[Span], Embeddings]:
@@ -270,14 +292,25 @@ def is_below(path: str, root: str) -> bool:
 
 def _connect(url: str | URL) -> Engine:
     engine = create_engine(url)
+    event.listen(engine, "handle_error", _in_words)
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
         def _prepare(connection, _record) -> None:  # type: ignore[no-untyped-def]  # DBAPI objects
+            connection.isolation_level = None  # else Python's driver commits before each change of the schema
             for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON", "synchronous=FULL"):
                 connection.execute(f"PRAGMA {pragma}")
 
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN")
+
     return engine
+
+
+def _in_words(context: ExceptionContext) -> None:
+    if context.sqlalchemy_exception is not None:  # the database's fault
+        raise CatalogError(f"the catalog can't be used: {context.original_exception}") from context.original_exception
 
 
 def _known(row: File) -> KnownFile:
@@ -319,5 +352,8 @@ def _next_generation(session: Session) -> None:
 
 
 def _stack(blobs: Iterable[bytes]) -> Embeddings:
-    rows = [np.frombuffer(blob, _STORED) for blob in blobs]
-    return np.stack(rows).astype(np.float32) if rows else np.empty((0, 0), np.float32)
+    try:
+        rows = [np.frombuffer(blob, _STORED) for blob in blobs]
+        return np.stack(rows).astype(np.float32) if rows else np.empty((0, 0), np.float32)
+    except ValueError as error:
+        raise CatalogError(f"an embedding is damaged ({error}); mend it with: reelseek verify --repair") from error

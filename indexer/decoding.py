@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context, parent_process
@@ -35,17 +35,23 @@ class Job:
     spec: ClipSpec
     span: Span | None = None  # seconds; None: all of it
     clips: int | None = None  # this many, evenly spread over the declared length; None: the regular ones
+    finer: int = 1  # clips start on a grid so many times finer than that of their frames, where `clips` are enough
     stretched: bool = False  # one clip only, its frames evenly spread over the declared length
 
-    def starts(self, info: VideoInfo) -> list[int] | None:
-        """The grid frames at which the asked clips start; None: the regular ones."""
-        if self.clips is None:
-            return None
+    def clips_of(self, info: VideoInfo) -> tuple[ClipSpec, list[int] | None]:
+        """The grid to read a video on, and at which of its frames the asked clips start; None: the regular ones."""
+        spec = self.spec
+        if self.stretched:
+            return replace(spec, fps=spec.frames / info.duration if info.duration > 0 else spec.fps), [0]
+        spec = ClipSpec((spec.frames - 1) * self.finer + 1, spec.fps * self.finer, spec.size, spec.hop * self.finer)
         length = info.duration if self.span is None else min(info.duration, self.span.end) - self.span.start
-        if length <= 0:  # the header does not say, or says too little: read all there is
-            return None
-        last = max(0, grid_length(length, self.spec.fps) - self.spec.frames)
-        return sorted({round(last * i / max(1, self.clips - 1)) for i in range(self.clips)})
+        if self.clips is None or length <= 0:  # the header does not say, or says too little: read all there is
+            return spec, None
+        last = max(0, grid_length(length, spec.fps) - spec.frames)
+        if self.finer > 1:
+            step = 1 if last < self.clips else -(-last // (self.clips * self.finer)) * self.finer
+            return spec, sorted({*range(0, last + 1, step), last})
+        return spec, sorted({round(last * i / max(1, self.clips - 1)) for i in range(self.clips)})
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,13 @@ class Opened:
 
     path: str
     info: VideoInfo
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Pictures come, though no clip is complete yet."""
+
+    path: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,7 @@ class Failed:
     reason: str
 
 
-Event = Opened | Decoded | Finished | Failed
+Event = Opened | Reading | Decoded | Finished | Failed
 
 
 @dataclass
@@ -143,7 +156,7 @@ class DecodePool:
             for worker in busy:
                 if worker.pipe in ready:
                     yield from self._receive(worker)
-                elif time.monotonic() - worker.heard > self._stall_s:
+                elif time.monotonic() - worker.heard > self._stall_s and not worker.pipe.poll():
                     yield from self._give_up(
                         worker, f"no picture came for {self._stall_s:.0f} s, so reading was given up"
                     )
@@ -167,7 +180,7 @@ class DecodePool:
     def _receive(self, worker: _Worker) -> Iterator[Event]:
         try:
             event: Event = worker.pipe.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # it died: between messages, or in the middle of one
             worker.process.join(5)
             code = worker.process.exitcode
             what = signal.Signals(-code).name if code is not None and code < 0 else f"exit status {code}"
@@ -214,10 +227,22 @@ def _work(pipe: Connection) -> None:
     while True:
         try:
             job: Job = pipe.recv()
-            for event in _decode(job):
+            for event in _decode(job, _Pulse(pipe, job.path)):
                 pipe.send(event)
         except (EOFError, ConnectionError):
             return
+
+
+class _Pulse:
+    """Called with every picture read, sends a sign of life now and then: clips may be far apart."""
+
+    def __init__(self, pipe: Connection, path: str) -> None:
+        self._pipe, self._path, self._sent = pipe, path, time.monotonic()
+
+    def __call__(self) -> None:
+        if time.monotonic() - self._sent > _TELL_S:
+            self._pipe.send(Reading(self._path))
+            self._sent = time.monotonic()
 
 
 def _die_with_parent() -> None:
@@ -227,30 +252,25 @@ def _die_with_parent() -> None:
     os._exit(1)
 
 
-def _decode(job: Job) -> Iterator[Event]:
+def _decode(job: Job, still_reading: Callable[[], None]) -> Iterator[Event]:
     try:
         info = probe(job.path)
         yield Opened(job.path, info)
         clips: list[Clip] = []
         damaged, told = 0, time.monotonic()
-        spec, starts = job.spec, job.starts(info)
-        if job.stretched:
-            spec, starts = (
-                replace(spec, fps=spec.frames / info.duration if info.duration > 0 else spec.fps),
-                [0],
-            )
-        for clip in read_clips(job.path, spec, job.span, starts):
+        spec, starts = job.clips_of(info)
+        for clip in read_clips(job.path, spec, job.span, starts, still_reading):
             clips.append(clip)
             damaged = clip.damaged
             if len(clips) == _BATCH or time.monotonic() - told > _TELL_S:
-                yield _decoded(job.path, clips)
+                yield _decoded(job, clips)
                 clips, told = [], time.monotonic()
         if clips:
-            yield _decoded(job.path, clips)
+            yield _decoded(job, clips)
         yield Finished(job.path, damaged)
     except VideoError as error:
         yield Failed(job.path, error.reason)
 
 
-def _decoded(path: str, clips: list[Clip]) -> Decoded:
-    return Decoded(path, [clip.span for clip in clips], np.stack([clip.frames for clip in clips]))
+def _decoded(job: Job, clips: list[Clip]) -> Decoded:
+    return Decoded(job.path, [clip.span for clip in clips], np.stack([clip.frames[:: job.finer] for clip in clips]))

@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 from filelock import FileLock, Timeout
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError
 
 from encoder.checkpoint import Checkpoint, CheckpointError, load_encoder, save_encoder
 from encoder.clips import Span
@@ -23,7 +23,7 @@ from encoder.errors import WorldError
 from encoder.video import VideoError
 from indexer import schema
 from indexer.align import Timeline
-from indexer.catalog import Catalog, FileState, KnownFile, is_below
+from indexer.catalog import Catalog, CatalogError, FileState, KnownFile, is_below
 from indexer.decoding import DecodePool, Failed, Job
 from indexer.discover import PathError, discover, resolve
 from indexer.pipeline import Encoded, encode_videos
@@ -33,7 +33,8 @@ from indexer.vectors import CacheError, VectorIndex
 
 _FORMAT = "1"
 _ENCODER = "encoder.safetensors"
-_MOST_WINDOWS = 256  # of a query
+_MOST_WINDOWS = 128  # of a query
+_FINER = 4  # a query's windows start at quarters of a grid frame: where they meet the video's phase they are equal
 
 
 class LibraryError(WorldError):
@@ -109,7 +110,8 @@ class Library:
         if checkpoint.fingerprint != self.checkpoint.fingerprint:
             raise LibraryError(
                 f"library {self.folder} was built by encoder {self.checkpoint.fingerprint}, not "
-                f"{checkpoint.fingerprint}; leave --encoder out to go on with the library's own, or index into a new library"
+                f"{checkpoint.fingerprint}; leave --encoder out to go on with the library's own, or index into a new "
+                "library"
             )
 
     def close(self) -> None:
@@ -143,8 +145,9 @@ class Library:
         Raises:
             LibraryError: a path does not exist, another process is indexing, or the disk is full.
         """
-        with _in_words(self.folder), self.changing():
+        with self.changing():
             found = discover(paths)
+            self.refresh()  # a cache that is not of this catalog is noticed only while their generations differ
             known = self.catalog.files(found.roots)
             kept = [root for root in found.roots if _looks_unmounted(root, found.files, known)]
             for root in kept:
@@ -153,8 +156,7 @@ class Library:
                 report = Update(self.catalog, self.checkpoint, progress).run(found.files, known, pool)
             report.kept = kept
             report.failed += [Failure(str(e.filename), f"can't be listed: {e.strerror}") for e in found.unreadable]
-            self.refresh()
-            self._save_cache()
+            self._refresh_and_save()
             return report
 
     def remove(self, paths: Iterable[str | Path]) -> int:
@@ -163,7 +165,8 @@ class Library:
         Raises:
             LibraryError: the library has nothing there, or another process is indexing.
         """
-        with _in_words(self.folder), self.changing():
+        with self.changing():
+            self.refresh()  # as in `add`
             gone: set[str] = set()
             for root in resolve(paths):
                 below = self.catalog.files([root])
@@ -171,8 +174,7 @@ class Library:
                     raise LibraryError(f"{root} is not in library {self.folder}; `reelseek status` shows what is")
                 gone |= below.keys()
             self.catalog.remove_files(gone)
-            self.refresh()
-            self._save_cache()
+            self._refresh_and_save()
             return len(gone)
 
     # Reading
@@ -194,12 +196,15 @@ class Library:
             return search(query, self.catalog, self._index, k, self.checkpoint.spec.clip_s)
 
     def embed_query(self, clip: str | Path, span: Span | None = None) -> Query:
-        """Embed the windows of a clip, closer together than the library's, so that offsets come out finer than its hop.
+        """Embed the windows of a clip, much closer together than the library's.
+
+        So offsets come out finer than its hop, and some windows show the very frames that the library's clips show.
 
         Raises:
             VideoError: the clip can't be read.
         """
-        job = Job(str(clip), replace(self.checkpoint.spec, hop=1), span, _MOST_WINDOWS)
+        spec = replace(self.checkpoint.spec, hop=1)
+        job = Job(str(clip), spec, span, clips=_MOST_WINDOWS, finer=_FINER)
         with self._query_lock:
             events = list(encode_videos([job], self.checkpoint, self._query_pool))
         last = events[-1]
@@ -215,20 +220,34 @@ class Library:
         """Bring the vector index to the catalog's generation, from the cache file where that is sound."""
         with _in_words(self.folder), self._index_lock:
             generation = self.catalog.generation()
-            if self._index.generation == generation:
-                return
             if self._index.generation < 0:
                 self._index = self._load_cache()
-            stale = self._index.generation != generation
-            have, want = self._index.ids(), self.catalog.clip_ids()
-            self._index.remove(np.setdiff1d(have, want, assume_unique=True))
-            new = np.setdiff1d(want, have, assume_unique=True)
-            for ids, embeddings in self.catalog.embeddings(after=int(new[0]) - 1) if len(new) else ():
-                fresh = np.isin(ids, new, assume_unique=True)
-                self._index.add(ids[fresh], embeddings[fresh])
-            self._index.generation = generation
-            if stale:
+            if self._index.generation != generation:
+                self._catch_up(generation)
                 self._save_cache()
+
+    def _refresh_and_save(self) -> None:
+        """Refresh, and write the cache also if only an earlier attempt to write it failed."""
+        failed = self.warning is not None
+        self.refresh()
+        if failed and self.warning is not None:
+            self._save_cache()
+
+    def _catch_up(self, generation: int) -> None:
+        dim = self.checkpoint.encoder.config.dim
+        if self._index.generation > generation:  # of another catalog, or of one since replaced by a backup
+            self._index = VectorIndex(dim)
+        have, want = self._index.ids(), self.catalog.clip_ids()
+        self._index.remove(np.setdiff1d(have, want, assume_unique=True))
+        new = np.setdiff1d(want, have, assume_unique=True)
+        for ids, embeddings in self.catalog.embeddings(after=int(new[0]) - 1) if len(new) else ():
+            if embeddings.shape[1] != dim:
+                raise CatalogError(
+                    f"an embedding has {embeddings.shape[1]} numbers, not {dim}; mend it with: reelseek verify --repair"
+                )
+            fresh = np.isin(ids, new, assume_unique=True)
+            self._index.add(ids[fresh], embeddings[fresh])
+        self._index.generation = generation
 
     @property
     def cache_path(self) -> Path:
@@ -270,13 +289,14 @@ class Library:
         Raises:
             LibraryError: one is changing it now.
         """
-        try:
-            with self._lock.acquire(timeout=0):
-                yield
-        except Timeout as error:
-            raise LibraryError(
-                f"another process is changing library {self.folder}; try again when it is done"
-            ) from error
+        with _in_words(self.folder):
+            try:
+                with self._lock.acquire(timeout=0):
+                    yield
+            except Timeout as error:
+                raise LibraryError(
+                    f"another process is changing library {self.folder}; try again when it is done"
+                ) from error
 
 
 def exists(folder: Path) -> bool:
@@ -302,8 +322,10 @@ def _in_words(folder: Path) -> Iterator[None]:
     """Turn what goes wrong outside our hands into one sentence."""
     try:
         yield
-    except DBAPIError as error:
-        raise LibraryError(f"the catalog of library {folder} can't be used: {error.orig}") from error
+    except CatalogError as error:
+        raise LibraryError(f"library {folder}: {error}") from error
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise LibraryError(f"the address of the catalog can't be used: {error}") from error
     except OSError as error:
         raise LibraryError(f"{error.filename or folder}: {error.strerror or error}") from error
     except (PathError, CheckpointError) as error:

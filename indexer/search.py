@@ -45,8 +45,9 @@ def search(query: Query, catalog: Catalog, index: VectorIndex, k: int, clip_s: f
         return []
     usual = usual_similarity(query.embeddings, index)
     matches = [
-        Match(video_id, align_video(query, usual, catalog, video_id, clip_s))
+        Match(video_id, segments)
         for video_id in candidates(query.embeddings, usual, catalog, index, most=max(3 * k, 30))
+        if (segments := align_video(query, usual, catalog, video_id, clip_s))
     ]
     return sorted(matches, key=lambda match: (-match.score, match.video_id))[:k]
 
@@ -72,8 +73,10 @@ def candidates(
 def align_video(
     query: Query, usual: NDArray[np.float32], catalog: Catalog, video_id: int, clip_s: float
 ) -> list[Segment]:
-    """The segments of one video that match the query."""
+    """The segments of one video that match the query; none of a video that has just been removed."""
     spans, embeddings = catalog.clips_of(video_id)
+    if not spans:
+        return []
     starts = np.array([span.start for span in spans])
     whole = Timeline(Span(0.0, spans[-1].end), starts, clip_s)
     return align(_excess(query.embeddings @ embeddings.T, usual), query.timeline, whole)

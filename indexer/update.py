@@ -1,6 +1,7 @@
 """Bring the catalog up to date with the disk: what is new, changed, moved, copied or gone, each file exactly once."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -63,6 +64,9 @@ class Update:
     ) -> None:
         self.report = UpdateReport()
         self._catalog, self._checkpoint, self._tell = catalog, checkpoint, progress
+        self._known: dict[str, KnownFile] = {}  # as the catalog had them before the run
+        self._new_sizes: Counter[int] = Counter()  # of the files that are not settled by their state
+        self._aside: list[str] = []  # where videos wait for their file to turn up
         self._by_path: dict[str, tuple[FileState, str]] = {}  # being decoded: its state and content
         self._twins: dict[str, list[FileState]] = {}  # content being decoded -> identical files that wait for it
         self._done_files, self._done_bytes, self._of_files, self._of_bytes = 0, 0, 0, 0
@@ -77,6 +81,7 @@ class Update:
             pool: decodes.
         """
         new = [state for state in found if not self._settled(state, known.get(state.path))]
+        self._known, self._new_sizes = known, Counter(state.size for state in new)
         self._of_files, self._of_bytes = len(new), sum(state.size for state in new)
         for event in encode_videos(self._jobs(new), self._checkpoint, pool):
             if isinstance(event, Encoded):
@@ -88,7 +93,7 @@ class Update:
         here = {state.path for state in found}
         left = self._catalog.files()  # without those that this run moved
         gone = [path for path in known if path in left and path not in here and is_gone(path)]
-        self._catalog.remove_files(gone)
+        self._catalog.remove_files([*gone, *self._aside])
         self.report.removed = len(gone)
         return self.report
 
@@ -104,7 +109,8 @@ class Update:
 
     def _jobs(self, new: list[FileState]) -> Iterator[Job]:
         """Settle what needs no decoding and yield the rest, hashing a little ahead of the decoders."""
-        with ThreadPoolExecutor(2, "reelseek-hash") as hashing:
+        hashing = ThreadPoolExecutor(2, "reelseek-hash")
+        try:
             ahead: list[tuple[FileState, Future[str]]] = []
             for state in new:
                 if not _is_text(state.path):
@@ -115,12 +121,14 @@ class Update:
                     yield from self._job(*ahead.pop(0))
             for pair in ahead:
                 yield from self._job(*pair)
+        finally:
+            hashing.shutdown(cancel_futures=True)
 
     def _job(self, state: FileState, hashed: "Future[str]") -> Iterator[Job]:
         try:
             content = hashed.result()
-        except OSError as error:  # not the file's fault: recorded so that the next run tries again
-            self._refuse(replace(state, modified=_UNKNOWN), None, f"can't be read: {error.strerror or error}")
+        except OSError as error:  # not the file's fault: the next run tries again
+            self._refuse_for_now(state, f"can't be read: {error.strerror or error}")
             return
         if content in self._twins:
             self._twins[content].append(state)
@@ -141,12 +149,22 @@ class Update:
             return True
         gone = next((file for file in same if is_gone(file.state.path)), None)
         if gone is not None:
+            self._set_aside(state.path)
             self._catalog.move_file(gone.state.path, state)
             self._count(state, gone.reason, "moved")
             return True
+        self._set_aside(state.path)
         self._catalog.set_file(state, content, video_id=origin.video_id, reason=origin.reason)
         self._count(state, origin.reason, "copies")
         return True
+
+    def _set_aside(self, path: str) -> None:
+        """Keep the video that was at a path whose file is another now, if its own file may turn up under a new name."""
+        known = self._known.get(path)
+        if known is not None and known.video_id is not None and self._new_sizes[known.state.size]:
+            aside = path + os.sep + "moved"  # below a file nothing can be, so this counts as gone
+            self._catalog.move_file(path, replace(known.state, path=aside))
+            self._aside.append(aside)
 
     def _count(self, state: FileState, reason: str | None, what: str) -> None:
         if reason is None:
@@ -162,12 +180,14 @@ class Update:
             for file in [state, *twins]:
                 self._refuse_unrecorded(file, "it or its copy changed while it was read; index it again")
             return
+        self._set_aside(state.path)
         video_id = self._catalog.add_video(state, content, encoded.video)
         self.report.indexed += 1
         self.report.clips += len(encoded.video.spans)
         self.report.video_seconds += encoded.video.duration
         self._finish(state, None)
         for twin in twins:
+            self._set_aside(twin.path)
             self._catalog.set_file(twin, content, video_id=video_id)
             self._count(twin, None, "copies")
 
@@ -176,7 +196,15 @@ class Update:
         for file in [state, *self._twins.pop(content)]:
             self._refuse(file, content, failed.reason)
 
+    def _refuse_for_now(self, state: FileState, reason: str) -> None:
+        known = self._known.get(state.path)
+        if known is not None and known.video_id is not None:  # what was read of it before stays
+            self._refuse_unrecorded(state, reason)
+        else:
+            self._refuse(replace(state, modified=_UNKNOWN), None, reason)
+
     def _refuse(self, state: FileState, content: str | None, reason: str) -> None:
+        self._set_aside(state.path)
         self._catalog.set_file(state, content, reason=reason)
         self._refuse_unrecorded(state, reason)
 

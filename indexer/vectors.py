@@ -78,7 +78,7 @@ class VectorIndex:
         header = {
             "format": _FORMAT,
             "generation": self.generation,
-            "checksum": xxhash.xxh3_128_hexdigest(payload),
+            "checksum": _checksum(self.generation, payload),
         }
         partial = path.with_name(path.name + ".part")
         try:
@@ -102,7 +102,7 @@ class VectorIndex:
             header = json.loads(head)
             if header["format"] != _FORMAT:
                 raise CacheError(f"it has format {header['format']}, not {_FORMAT}")
-            if header["checksum"] != xxhash.xxh3_128_hexdigest(payload):
+            if header["checksum"] != _checksum(header["generation"], payload):
                 raise CacheError("its checksum is wrong")
             index = cls(dim, header["generation"])
         except FileNotFoundError as error:
@@ -113,3 +113,7 @@ class VectorIndex:
         if index._index.d != dim:
             raise CacheError(f"it holds vectors of {index._index.d} numbers, not {dim}")
         return index
+
+
+def _checksum(generation: int, payload: bytes) -> str:
+    return xxhash.xxh3_128_hexdigest(payload, seed=generation)

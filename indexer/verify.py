@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from indexer.catalog import Catalog, Clip, File, Video
+from indexer.catalog import Catalog, CatalogError, Clip, File, Video
 from indexer.library import Library
 from indexer.vectors import CacheError, VectorIndex
 
@@ -43,7 +43,7 @@ def verify(library: Library, repair: bool = False) -> Verification:
         for video_id, problem in _broken_videos(library.catalog, library.checkpoint.encoder.config.dim):
             result.problems.append(problem)
             if repair:
-                _drop_video(library.catalog, video_id)
+                _drop(library.catalog, video_id)
                 result.repaired.append(problem)
         for problem in _wrong_cache(library):
             result.problems.append(problem)
@@ -87,7 +87,7 @@ def _broken_videos(catalog: Catalog, dim: int) -> Iterator[tuple[int, str]]:
 def _broken_clips(catalog: Catalog, video_id: int, duration: float, dim: int) -> str | None:
     try:
         spans, embeddings = catalog.clips_of(video_id)
-    except ValueError as error:
+    except (CatalogError, ValueError) as error:
         return f"a clip can't be read ({error})"
     if embeddings.shape[1] != dim:
         return f"its embeddings have {embeddings.shape[1]} numbers, not {dim}"
@@ -101,14 +101,12 @@ def _broken_clips(catalog: Catalog, video_id: int, duration: float, dim: int) ->
     return None
 
 
-def _drop_video(catalog: Catalog, video_id: int) -> None:
+def _drop(catalog: Catalog, video_id: int) -> None:
     """Forget a video and its files, so that they count as new; 0 stands for files that have no video."""
-    with Session(catalog.engine) as session:
-        broken = File.video_id == video_id if video_id else File.video_id.is_(None) & File.reason.is_(None)
-        paths = list(session.scalars(select(File.path).where(broken)))
-    catalog.remove_files(paths)
-    with Session(catalog.engine) as session, session.begin():
-        session.execute(delete(Video).where(Video.id == video_id))
+    if video_id:
+        catalog.drop_video(video_id)
+    else:
+        catalog.drop_lost_files()
 
 
 def _wrong_cache(library: Library) -> Iterator[str]:
@@ -125,7 +123,10 @@ def _wrong_cache(library: Library) -> Iterator[str]:
     if not np.array_equal(index.ids(), library.catalog.clip_ids()):
         yield f"{library.cache_path.name} does not hold the catalog's clips"
         return
-    for ids, embeddings in library.catalog.embeddings():
-        if not np.array_equal(index.vectors(ids), embeddings):
-            yield f"{library.cache_path.name} holds other vectors than the catalog"
-            return
+    try:
+        for ids, embeddings in library.catalog.embeddings():
+            if not np.array_equal(index.vectors(ids), embeddings, equal_nan=True):
+                yield f"{library.cache_path.name} holds other vectors than the catalog"
+                return
+    except CatalogError:
+        return  # said already of the video that it belongs to

@@ -1,5 +1,6 @@
 """Small exact videos made on the spot, for every test that needs one."""
 
+import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -8,7 +9,12 @@ from typing import Any, Protocol
 import av
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch comes: threads that wait for each other are slower here
+settings.register_profile("untimed", deadline=None)  # a busy machine fails no test
+settings.load_profile("untimed")
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 _SHARED = Path(__file__).parents[2] / "shared" / "data"

@@ -12,7 +12,7 @@ OPEN = "/health"  # says nothing about the library, and monitors have no passwor
 _POLICY = "; ".join(
     [
         "default-src 'self' data: blob:",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",  # Gradio's own scripts are inline and compile templates
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",  # Gradio's scripts are inline
         "style-src 'self' 'unsafe-inline'",
         "frame-ancestors 'self'",
         "form-action 'self'",

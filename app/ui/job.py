@@ -8,7 +8,6 @@ from threading import Lock, Thread
 
 from encoder.errors import WorldError
 
-_log = logging.getLogger(__name__)
 OURS = "Something went wrong inside reelseek; the server's log says what."
 
 
@@ -89,7 +88,7 @@ class Job:
         except _Stopped:
             error = "It was stopped; what was done so far is kept."
         except Exception:
-            _log.exception("a job failed")
+            logging.exception("a job failed")
             error = OURS
         with self._lock:
             seconds = time.monotonic() - self._started

@@ -5,7 +5,10 @@ from alembic import context
 from indexer.catalog import Base
 
 context.configure(
-    connection=context.config.attributes["connection"], target_metadata=Base.metadata, render_as_batch=True
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+    transactional_ddl=True,  # SQLite's too: the catalog begins its transactions itself
 )
 with context.begin_transaction():
     context.run_migrations()

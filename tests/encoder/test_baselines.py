@@ -24,10 +24,7 @@ def cosine(a, b):
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_length_does_not_depend_on_the_frames(name):
-    shapes = {
-        BASELINES[name](noise(t, h, w)).shape
-        for t, h, w in [(1, 16, 16), (3, 7, 5), (8, 48, 64), (33, 20, 90)]
-    }
+    shapes = {BASELINES[name](noise(t, h, w)).shape for t, h, w in [(1, 16, 16), (3, 7, 5), (8, 48, 64), (33, 20, 90)]}
     assert len(shapes) == 1
     assert len(shapes.pop()) == 1
 

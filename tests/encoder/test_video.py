@@ -100,6 +100,16 @@ def test_frames_stored_out_of_order_are_shown_in_order(tmp_path, make_video, gre
     assert levels(path) == pytest.approx(shown_levels(times, times[-1] + 0.04, 4, grey), abs=LOSSY)
 
 
+def test_an_avi_that_stores_frames_out_of_order_shows_every_one_at_its_time(tmp_path, make_video, grey):
+    times = [i / 25 for i in range(60)]
+    options = {"preset": "medium", "bf": "3", "g": "20"}
+    path = make_video(tmp_path / "a.avi", times, codec="libx264", clock=25, options=options)
+    with av.open(path) as container:
+        guessed = [frame.pts for frame in container.decode(video=0)]
+    assert guessed != sorted(guessed)  # AVI holds no presentation times
+    assert levels(path, 25) == pytest.approx([grey(i) for i in range(60)], abs=LOSSY)
+
+
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.mkv", "ffv1"), ("a.ts", "libx264")])
 def test_time_counts_from_the_first_picture_wherever_the_clock_starts(tmp_path, make_video, grey, name, codec):
     times = [5 + time for time in irregular(2)]
@@ -172,11 +182,19 @@ def test_starts_past_the_end_still_give_one_clip(tmp_path, make_video):
 
 @pytest.mark.parametrize(
     ("name", "codec", "clock"),
-    [("a.mp4", "libx264", 25), ("a.mkv", "ffv1", 1000), ("a.avi", "mpeg4", 25), ("a.ts", "libx264", 90000)],
+    [
+        ("a.mp4", "libx264", 25),
+        ("a.mkv", "ffv1", 1000),
+        ("a.avi", "mpeg4", 25),
+        ("b.avi", "libx264", 25),
+        ("a.ts", "libx264", 90000),
+    ],
 )
 @pytest.mark.parametrize("span", [Span(1, 3), Span(9.75, 14), Span(12.25, 15.5), Span(13, math.inf)])
 def test_a_part_reads_as_it_does_in_the_whole(tmp_path, make_video, name, codec, clock, span):
-    path = make_video(tmp_path / name, [i / 25 for i in range(400)], codec=codec, clock=clock, options={"g": "60"})
+    path = make_video(
+        tmp_path / name, [i / 25 for i in range(400)], codec=codec, clock=clock, options={"g": "60", "bf": "2"}
+    )
     whole = np.concatenate([clip.frames for clip in read_clips(path, SINGLE)])
     part = list(read_clips(path, SINGLE, span))
     first, last = round(span.start * 4), round(min(span.end, 16) * 4)
@@ -423,7 +441,6 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path, make_video):
 
 def test_an_error_survives_the_way_between_processes(tmp_path):
 
-
     error = pickle.loads(pickle.dumps(VideoError(tmp_path / "a.mp4", "is empty")))
     assert (error.path, error.reason) == (str(tmp_path / "a.mp4"), "is empty")
 
@@ -493,7 +510,7 @@ def test_every_real_format_is_read_or_refused_with_a_reason(shared_data):
     refused = {}
     for path in files:
         try:
-            clips = list(islice(read_clips(path, SPEC), 2))
+            clips = list(islice(read_clips(path, SPEC), 1))
         except VideoError as error:
             assert error.reason  # noqa: PT017 - either outcome is right
             refused[path.name] = error.reason

@@ -45,8 +45,8 @@ def checkpoint(encoder_file):
 
 @pytest.fixture(scope="session")
 def pool():
-    """One decoder for all tests that don't harm it."""
-    shared = SharedPool(1)
+    """Decoders for all tests that don't harm them; two, so that a file can wait for its copy."""
+    shared = SharedPool(2)
     yield shared
     DecodePool.close(shared)
 

@@ -41,6 +41,9 @@ def test_embeddings_come_back_rounded_to_float16_and_nothing_else(catalog):
     ((ids, same),) = catalog.embeddings()
     assert (ids == catalog.clip_ids()).all()
     assert (same == embeddings).all()
+    with catalog.engine.connect() as connection:
+        stored = connection.execute(text("SELECT embedding FROM clip ORDER BY id LIMIT 1")).scalar_one()
+    assert stored == added.embeddings[0].astype("<f2").tobytes()  # whatever machine reads it
 
 
 def test_embeddings_are_read_in_blocks_from_a_given_id_on(catalog, monkeypatch):

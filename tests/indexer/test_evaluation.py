@@ -49,9 +49,7 @@ def slow(embeddings, labels, groups, split, ks):
         rows = candidates_of(query, labels, groups, split)
         if any(labels[row] == labels[query] for row in rows):
             scores = {row: cosine(embeddings[query], embeddings[row]) for row in rows}
-            trials = [
-                score_order([labels[row] == labels[query] for row in order], ks) for order in orders(scores)
-            ]
+            trials = [score_order([labels[row] == labels[query] for row in order], ks) for order in orders(scores)]
             results.append(np.mean(trials, axis=0))
     return np.mean(results, axis=0)
 
@@ -74,9 +72,7 @@ def test_recall_and_map_are_those_of_the_definition_averaged_over_ties(protocol,
     ks = (1, 2, 3, 5, 10, 1000)
     for seed in range(4):
         embeddings, labels, groups, split = random_rows(seed, count, values)
-        columns = {"all others": (None, None), "other groups": (groups, None), "split": (None, split)}[
-            protocol
-        ]
+        columns = {"all others": (None, None), "other groups": (groups, None), "split": (None, split)}[protocol]
         report = evaluate(embeddings, labels, *columns, ks=ks)
         *recall, average = slow(embeddings, labels, *columns, ks)
         np.testing.assert_allclose(list(report.recall.values()), recall, atol=1e-12)
@@ -240,9 +236,7 @@ def test_the_same_seed_gives_the_same_interval():
 
 def test_centring_takes_each_sets_own_mean_away():
     rows = np.array([[1.0, 2], [3, 4], [10, 20], [30, 40]])
-    np.testing.assert_array_equal(
-        centred(rows, ["q", "q", "g", "g"]), [[-1, -1], [1, 1], [-10, -10], [10, 10]]
-    )
+    np.testing.assert_array_equal(centred(rows, ["q", "q", "g", "g"]), [[-1, -1], [1, 1], [-10, -10], [10, 10]])
     np.testing.assert_array_equal(centred(rows), rows - [11, 16.5])
     assert rows[0, 0] == 1
 

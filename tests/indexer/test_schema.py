@@ -54,9 +54,10 @@ def test_a_migration_that_breaks_off_leaves_nothing_and_can_be_run_again(engine,
         made.append(name)
         return make(name, *columns, **how)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(alembic.op, "create_table", break_off)
-        schema.upgrade(engine)
+        with pytest.raises(KeyboardInterrupt):
+            schema.upgrade(engine)
     assert inspect(engine).get_table_names() == []
     schema.upgrade(engine)
     assert "clip" in inspect(engine).get_table_names()

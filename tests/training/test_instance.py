@@ -1,14 +1,18 @@
+import json
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from encoder.checkpoint import load_encoder, save_encoder
+from encoder.checkpoint import load_encoder
 from encoder.clips import ClipSpec
 from encoder.model import Encoder, EncoderConfig
 from encoder.transforms import clips_to_tensor
-from training.instance import Settings, sample_pair, train, whiten
+from training import instance
+from training.instance import Settings, TrainingError, run, sample_pair, whiten
 
 SPEC = ClipSpec(frames=4, fps=4, size=32, hop=2)
 CONFIG = EncoderConfig(width=8, blocks=1, look_dim=6, motion_dim=6)
@@ -125,21 +129,80 @@ def test_a_whitened_encoder_still_gives_unit_vectors(encoder, videos):
         assert encoder(given[0]).norm(dim=1).tolist() == pytest.approx([1] * 8, abs=1e-5)
 
 
-def test_a_short_run_gives_an_encoder_that_can_be_saved_and_loaded(tmp_path, videos):
-    encoder = train(videos, CONFIG, SPEC, Settings(minutes=0.02, batch=4))
-    assert not encoder.training
-    fingerprint = save_encoder(encoder, SPEC, tmp_path / "trained.safetensors")
-    loaded = load_encoder(tmp_path / "trained.safetensors")
-    assert loaded.fingerprint == fingerprint
-    clips = sample_pair(videos, SPEC, 2, seeded(0), plain=True)[0]
+# Whole runs, of a tiny encoder
+
+SETTINGS = Settings(steps=5, batch=4, seed=3)
+
+
+def silent(what: str, done: int, of: int) -> None:
+    pass
+
+
+@pytest.fixture
+def tiny(monkeypatch, videos):
+    """Runs train a tiny encoder on the noise, and save their state every other step."""
+    monkeypatch.setattr(instance, "EncoderConfig", lambda: CONFIG)
+    monkeypatch.setattr(instance, "ClipSpec", lambda: SPEC)
+    monkeypatch.setattr(instance, "_SAVE_EVERY", 2)
+    monkeypatch.setattr(instance, "decode_frames", lambda *_: (videos, []))
+
+
+def steps_of(out: Path) -> list[int]:
+    return [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_gives_an_encoder_that_can_be_loaded(tmp_path, tiny, videos):
+    told: list[tuple[str, int, int]] = []
+    path = run([Path("a")], tmp_path / "out", SETTINGS, lambda *count: told.append(count))
+    assert path == tmp_path / "out" / "encoder.safetensors"
+    loaded = load_encoder(path)
+    assert (loaded.encoder.config, loaded.spec) == (CONFIG, SPEC)
     with torch.inference_mode():
-        embeddings = loaded.encoder(clips)
-    assert embeddings.isfinite().all()
-    assert torch.equal(embeddings, encoder(clips))
+        assert loaded.encoder(sample_pair(videos, SPEC, 2, seeded(0))[0]).isfinite().all()
+    assert told == [("steps", done, 5) for done in range(1, 6)]
+    assert steps_of(tmp_path / "out") == [0, 1, 2, 3, 4]
 
 
-def test_a_run_changes_the_weights(videos):
-    torch.manual_seed(3)
+def test_a_run_changes_the_weights_and_whitens_the_heads(tmp_path, tiny, videos):
+    torch.manual_seed(SETTINGS.seed)
     untrained = Encoder(CONFIG)
-    trained = train(videos, CONFIG, SPEC, Settings(minutes=0.01, batch=4, seed=3))
+    trained = load_encoder(run([Path("a")], tmp_path, SETTINGS, silent)).encoder
     assert not torch.equal(untrained.motion.stem[0].weight, trained.motion.stem[0].weight)
+    plain = [sample_pair(videos, SPEC, 4, seeded(seed), plain=True)[0] for seed in range(40)]
+    for output in outputs(trained, plain):
+        assert 0.3 < torch.linalg.eigvalsh(output.T.double().cov()).max() < 3
+
+
+def test_one_seed_gives_one_encoder(tmp_path, tiny):
+    seeds = [3, 3, 4]
+    paths = [run([Path("a")], tmp_path / str(i), replace(SETTINGS, seed=s), silent) for i, s in enumerate(seeds)]
+    first, again, other = (load_encoder(path).fingerprint for path in paths)
+    assert first == again != other
+
+
+def test_a_run_that_was_cut_off_and_resumed_gives_what_it_would_have_given(tmp_path, tiny):
+    def stop(what: str, done: int, of: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    whole = run([Path("a")], tmp_path / "whole", SETTINGS, silent)
+    with pytest.raises(KeyboardInterrupt):
+        run([Path("a")], tmp_path / "cut", SETTINGS, stop)
+    resumed = run([Path("a")], tmp_path / "cut", SETTINGS, silent, resume=True)
+    assert load_encoder(resumed).fingerprint == load_encoder(whole).fingerprint
+    assert steps_of(tmp_path / "cut") == [0, 1, 2, 3, 4]
+
+
+def test_a_run_does_not_overwrite_another_or_go_on_with_other_settings(tmp_path, tiny):
+    run([Path("a")], tmp_path, SETTINGS, silent)
+    with pytest.raises(TrainingError, match="holds a training run; go on with it by --resume, or give another folder"):
+        run([Path("a")], tmp_path, SETTINGS, silent)
+    with pytest.raises(TrainingError, match="had other settings"):
+        run([Path("a")], tmp_path, replace(SETTINGS, batch=5), silent, resume=True)
+
+
+def test_a_run_without_a_readable_video_is_refused(tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr(instance, "decode_frames", lambda *_: ([], []))
+    with pytest.raises(TrainingError, match="none of the 2 files given to train on can be read as video"):
+        run([Path("a"), Path("b")], tmp_path / "out", SETTINGS, silent)
+    assert not (tmp_path / "out").exists()

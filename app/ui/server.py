@@ -1,0 +1,125 @@
+"""Serve the page, the media and the health check from one process."""
+
+import logging
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+
+from app.media import Decoders, Posters
+from app.service import open_or_create
+from app.settings import Settings
+from app.ui.copies import Copies
+from app.ui.folders import AllowedFolders
+from app.ui.guard import Guard
+from app.ui.page import build_page
+from app.ui.routes import MediaRoutes
+from app.ui.site import Site
+from app.ui.theme import CSS, HEAD, build_theme
+from encoder.errors import WorldError
+from indexer.library import Library
+
+_COPIES = "browser"  # folder of playable copies, in the library's
+_UPLOAD = "2gb"
+_GRACE_S = 3  # for open requests, once we are asked to stop
+_STOP_JOB_S = 10.0
+
+
+class ServerError(WorldError):
+    """Why the page can't be served, in one sentence."""
+
+
+def run(settings: Settings, host: str, port: int, auth: str | None, folders: list[Path]) -> None:
+    """Serve the page until the process is asked to stop.
+
+    Args:
+        settings: where the library is; an empty one is made if there is none.
+        host: address to listen on.
+        port: to listen on; 0 for a free one.
+        auth: USER:PASSWORD that visitors must give; None to let all in.
+        folders: what visitors may index and evaluate from.
+
+    Raises:
+        ServerError: the port is in use, or the address is not ours.
+        LibraryError: the library can't be opened.
+        FolderError: one of the folders does not exist.
+    """
+    allowed = AllowedFolders(folders)
+    with _listening(host, port) as listener, open_or_create(settings) as library:
+        app = build_app(library, settings, allowed, auth)
+        config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=_GRACE_S)
+        _Server(config, _url(host, listener)).run(sockets=[listener])
+
+
+def build_app(library: Library, settings: Settings, folders: AllowedFolders, auth: str | None = None) -> FastAPI:
+    """The whole server as an ASGI app; its lifespan ends the workers and running jobs."""
+    decoders = Decoders()
+    copies = Copies(library.folder / _COPIES, decoders)
+    site = Site(library, settings, folders, decoders)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            site.indexing.stop(_STOP_JOB_S)
+            site.evaluating.stop(_STOP_JOB_S)
+            copies.close()
+            decoders.close()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Guard, auth=auth)
+    app.router.routes.extend(MediaRoutes(library, Posters(decoders), copies).routes())
+    page = build_page(site)
+    page.queue(default_concurrency_limit=4, max_size=200)
+    gr.mount_gradio_app(
+        app, page, "/", theme=build_theme(), css=CSS, head=HEAD, footer_links=[], run_history=False,
+        allowed_paths=[], show_error=False, max_file_size=_UPLOAD, ssr_mode=False, mcp_server=False,
+        enable_monitoring=False, pwa=False,
+    )  # fmt: skip
+    return app
+
+
+class _Server(uvicorn.Server):
+    """Says where it is once it is up, and goes quietly."""
+
+    def __init__(self, config: uvicorn.Config, url: str) -> None:
+        super().__init__(config)
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            sys.stderr.write(f"reelseek is ready at {self._url} (stop it with Ctrl-C)\n")
+            sys.stderr.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # open pages are cut off: nothing to report
+        await super().shutdown(sockets)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ServerError(f"{host} is no address to listen on; give --host 127.0.0.1") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        reason = (error.strerror or str(error)).lower()
+        raise ServerError(f"can't listen on {host} port {port}: {reason}; give another --port") from error
+    return listener
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"

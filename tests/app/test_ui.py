@@ -1,0 +1,424 @@
+import base64
+import gc
+import shutil
+import socket
+import threading
+import time
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from starlette.testclient import TestClient
+
+from app.media import Decoders, Way
+from app.settings import Settings
+from app.ui import cards, evaluate_tab, library_tab, search_tab
+from app.ui.folders import AllowedFolders, FolderError
+from app.ui.job import Job, JobError
+from app.ui.server import ServerError, build_app, run
+from app.ui.site import Site, in_sentences
+from encoder.checkpoint import load_encoder, save_encoder
+from encoder.clips import ClipSpec, Span
+from encoder.errors import WorldError
+from encoder.model import Encoder, EncoderConfig
+from indexer.library import Library
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.*", "ignore::DeprecationWarning:starlette.*")
+HTML_NAME = "<img src=x onerror=alert(1)>.mp4"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, moving_video):
+    folder = tmp_path_factory.mktemp("films")
+    moving_video(folder / "long.mp4", 8, seed=1)
+    moving_video(folder / HTML_NAME, 3, seed=2)
+    moving_video(folder / "old.mkv", 3, seed=3, codec="mpeg4")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory, folder):
+    torch.manual_seed(0)
+    home = tmp_path_factory.mktemp("home")
+    save_encoder(Encoder(EncoderConfig(width=8)), ClipSpec(), home / "tiny.safetensors")
+    with Library.create(home / "library", load_encoder(home / "tiny.safetensors")) as library:
+        library.add([folder], workers=1)
+        yield library
+
+
+@pytest.fixture(scope="module")
+def settings(library):
+    return Settings(library=library.folder, workers=1)
+
+
+@pytest.fixture(scope="module")
+def site(library, settings, folder):
+    decoders = Decoders(1)
+    yield Site(library, settings, AllowedFolders([folder]), decoders)
+    decoders.close()
+
+
+@contextmanager
+def serving(*how):
+    """A client of the whole server. Gradio leaves event loops open, which is not ours to be warned of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        client = TestClient(build_app(*how))
+        gc.collect()
+    with client:
+        yield client
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        del client
+        gc.collect()
+
+
+@pytest.fixture(scope="module")
+def client(library, settings, folder):
+    with serving(library, settings, AllowedFolders([folder])) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def ids(library):
+    return {Path(paths[0]).name: video_id for video_id, paths in library.catalog.paths().items()}
+
+
+def settled(job):
+    deadline = time.monotonic() + 60
+    while job.state().running and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return job.state()
+
+
+# Media
+
+
+def test_the_server_says_that_it_is_well(client):
+    assert client.get("/health").json() == {"status": "ok"}
+
+
+def test_a_video_is_served_by_its_id_in_ranges(client, ids, folder):
+    whole = (folder / "long.mp4").read_bytes()
+    got = client.get(f"/media/{ids['long.mp4']}", headers={"range": "bytes=100-199"})
+    assert (got.status_code, got.headers["content-type"]) == (206, "video/mp4")
+    assert got.headers["content-range"] == f"bytes 100-199/{len(whole)}"
+    assert got.content == whole[100:200]
+
+
+def test_a_video_that_no_browser_plays_is_served_as_an_excerpt(client, ids, tmp_path):
+    got = client.get(f"/media/{ids['old.mkv']}?start=1&end=2")
+    assert (got.status_code, got.headers["content-type"]) == (200, "video/mp4")
+    (tmp_path / "got.mp4").write_bytes(got.content)
+    from encoder.video import probe
+
+    info = probe(tmp_path / "got.mp4")
+    assert (info.codec, info.width, info.height) == ("h264", 640, 480)
+    assert info.duration == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("query", ["start=x", "start=-1", "start=nan", "start=2&end=1", "start=1e99"])
+def test_times_that_are_none_are_refused(client, ids, query):
+    assert client.get(f"/media/{ids['old.mkv']}?{query}").status_code == 400
+
+
+def test_a_poster_is_a_jpeg_that_the_browser_may_keep(client, ids):
+    got = client.get(f"/thumb/{ids['long.mp4']}?t=4")
+    assert (got.status_code, got.headers["content-type"]) == (200, "image/jpeg")
+    assert got.content[:2] == b"\xff\xd8"
+    assert "max-age" in got.headers["cache-control"]
+    again = client.get(f"/thumb/{ids['long.mp4']}?t=4", headers={"if-none-match": got.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_poster_past_the_end_shows_the_end(client, ids):
+    assert client.get(f"/thumb/{ids['long.mp4']}?t=1000").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/media/4711", "/thumb/4711", f"/media/{10**30}", "/media/-1", "/media/long.mp4"])
+def test_an_unknown_video_is_not_found(client, path):
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/media/..%2f..%2f..%2f..%2fetc%2fpasswd", "/media/%2e%2e/%2e%2e/etc/passwd", "/media//etc/passwd",
+        "/thumb/..%2f..%2fetc%2fpasswd", "/gradio_api/file=/etc/passwd", "/gradio_api/file=../../../../etc/passwd",
+        "/file=/etc/passwd", "/static/..%2f..%2f..%2f..%2fetc%2fpasswd", "/assets/..%2f..%2f..%2fetc%2fpasswd",
+    ],
+)  # fmt: skip
+def test_no_path_leads_out_of_the_server(client, path):
+    got = client.get(path)
+    assert got.status_code in (400, 403, 404)
+    assert "root:" not in got.text
+
+
+def test_neither_the_catalog_nor_the_videos_are_served_by_path(client, library, folder):
+    for path in (library.folder / "catalog.sqlite", folder / "long.mp4"):
+        assert client.get(f"/gradio_api/file={path}").status_code == 403
+
+
+def test_a_vanished_video_is_gone(client, ids, folder):
+    path = folder / "long.mp4"
+    path.rename(folder / "elsewhere")
+    try:
+        for address in (f"/media/{ids['long.mp4']}", f"/thumb/{ids['long.mp4']}?t=2"):
+            got = client.get(address)
+            assert got.status_code == 410
+            assert got.text == "long.mp4 is no longer where it was; index its folder again."
+    finally:
+        (folder / "elsewhere").rename(path)
+
+
+# The guard
+
+
+def test_the_page_asks_nothing_of_other_machines(client):
+    got = client.get("/")
+    assert got.status_code == 200
+    assert "default-src 'self'" in got.headers["content-security-policy"]
+
+
+def test_a_password_protects_page_media_and_api_but_not_the_health_check(library, settings, ids):
+    with serving(library, settings, AllowedFolders([]), "ann:s:cret") as client:
+        addresses = ["/", "/config", "/gradio_api/info", f"/media/{ids['long.mp4']}", f"/thumb/{ids['long.mp4']}?t=1"]
+        for given in (None, "ann:wrong", "ann:s:cre", "bob:s:cret"):
+            headers = {"authorization": f"Basic {base64.b64encode(given.encode()).decode()}"} if given else {}
+            assert {client.get(address, headers=headers).status_code for address in addresses} == {401}
+            assert client.post("/gradio_api/queue/join", headers=headers, json={}).status_code == 401
+            assert client.post("/gradio_api/upload", headers=headers, files={"files": b"x"}).status_code == 401
+        assert client.get("/", headers={"authorization": b"Basic \xa7"}).status_code == 401
+        assert client.get("/health").status_code == 200
+        assert {client.get(address, auth=("ann", "s:cret")).status_code for address in addresses} == {200}
+
+
+def test_other_sites_may_not_act(client):
+    got = client.post("/gradio_api/queue/join", headers={"sec-fetch-site": "cross-site"}, json={})
+    assert (got.status_code, got.text) == (403, "Other sites may not act here.")
+
+
+# Folders
+
+
+def test_a_folder_outside_the_allowed_ones_is_refused(site, folder):
+    for text in ("/etc", str(folder.parent), f"{folder}/../../..", str(folder) + "2", "../.."):
+        with pytest.raises(FolderError, match=f"outside the folders this server allows: {folder}"):
+            library_tab.start_indexing(site, text)
+
+
+def test_a_link_out_of_an_allowed_folder_is_refused(tmp_path):
+    (tmp_path / "allowed").mkdir()
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "allowed" / "link").symlink_to(tmp_path / "secret")
+    with pytest.raises(FolderError, match="outside"):
+        AllowedFolders([tmp_path / "allowed"]).resolve(str(tmp_path / "allowed" / "link"))
+
+
+def test_an_allowed_folder_may_be_named_by_a_link_and_its_folders_relatively(tmp_path):
+    (tmp_path / "real" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    folders = AllowedFolders([tmp_path / "link"])
+    assert folders.resolve("deep") == folders.resolve(str(tmp_path / "link/deep")) == str(tmp_path / "real/deep")
+
+
+@pytest.mark.parametrize(("text", "sentence"), [("", "Type a folder"), ("none", "no none on"), ("a\0b", "no path")])
+def test_a_folder_that_is_none_is_refused(site, text, sentence):
+    with pytest.raises(FolderError, match=sentence):
+        library_tab.start_indexing(site, text)
+
+
+def test_a_server_without_folders_says_how_to_allow_one():
+    with pytest.raises(FolderError, match="--folder"):
+        AllowedFolders([]).resolve("/etc")
+
+
+# Search
+
+
+def test_html_in_a_file_name_comes_out_escaped(site, folder):
+    html = search_tab.find_moments(site, str(folder / HTML_NAME), 0, 0, 5)
+    assert "<img" not in html
+    assert html.count("&lt;img src=x onerror=alert(1)&gt;.mp4") >= 2
+
+
+def test_the_best_card_plays_the_searched_video_from_the_match(site, folder, ids):
+    html = search_tab.find_moments(site, str(folder / "long.mp4"), 2.0, 5.0, 5)
+    first = html.partition("</article>")[0]
+    assert f'src="media/{ids["long.mp4"]}?' in first
+    assert "#t=2.00,5.00" in first
+    assert "0:02.0 – 0:05.0" in first
+    assert "100 %" in first
+    assert "clips searched in" in html
+
+
+def test_in_and_out_points_reach_the_search(site, folder):
+    asked = []
+
+    class Recorded:
+        warning, catalog = None, site.library.catalog
+
+        def search(self, path, span, k):
+            asked.append((path, span, k))
+            return []
+
+    recorded = Site(Recorded(), site.settings, site.folders, site.decoders)
+    search_tab.find_moments(recorded, "clip.mp4", 1.5, 2.5, 7)
+    search_tab.find_moments(recorded, "clip.mp4", 0, 0, 7)
+    assert asked == [("clip.mp4", Span(1.5, 2.5), 7), ("clip.mp4", None, 7)]
+
+
+def test_the_out_point_must_lie_after_the_in_point(site, folder):
+    with pytest.raises(WorldError, match=r"From \(2\.0 s\) must lie before To \(1\.0 s\)"):
+        search_tab.find_moments(site, str(folder / "long.mp4"), 2, 1, 5)
+
+
+def test_in_and_out_points_go_as_far_as_the_clip(site, folder):
+    told, start, end = search_tab.look_at(site, str(folder / "long.mp4"))
+    assert "8.0 s long" in told
+    assert (start["maximum"], start["value"], end["value"]) == (8.0, 0, 8.0)
+
+
+def test_an_upload_that_is_no_video_gives_a_sentence(site, tmp_path):
+    path = tmp_path / "<b>.mp4"
+    path.write_text("not a video")
+    told, start, _ = search_tab.look_at(site, str(path))
+    assert "&lt;b&gt;.mp4 is not a video file" in told
+    assert start["interactive"] is False
+    with pytest.raises(WorldError, match=r"^<b>\.mp4 is not a video file"):
+        search_tab.find_moments(site, str(path), 0, 0, 5)
+    with pytest.raises(WorldError, match="Choose or record a clip first"):
+        search_tab.find_moments(site, None, 0, 0, 5)
+
+
+def test_further_segments_and_excerpts_know_their_times():
+    video = SimpleNamespace(id=7, content="abcdef0123", duration=100.0)
+    assert cards.source(video, 20.0, 23.0, Way.MP4) == "media/7?v=abcdef01#t=20.00,23.00"
+    assert cards.source(video, 20.0, 23.0, Way.EXCERPT) == "media/7?v=abcdef01&start=18.0&end=25.0#t=2.00,5.00"
+    assert cards.source(video, 1.0, 2.0, Way.EXCERPT) == "media/7?v=abcdef01&start=0.0&end=4.0#t=1.00,2.00"
+
+
+def test_what_is_our_own_fault_is_logged_and_not_shown(caplog):
+    import gradio as gr
+
+    with pytest.raises(gr.Error) as caught:
+        in_sentences(lambda: 1 / 0)()
+    assert "division" not in caught.value.message
+    assert "ZeroDivisionError" in caplog.text
+    with pytest.raises(gr.Error, match="&lt;b&gt;"):
+        in_sentences(lambda: (_ for _ in ()).throw(WorldError("<b>")))()
+
+
+# Long work
+
+
+def test_a_folder_is_indexed_in_the_background_and_told_in_a_sentence(site, folder, moving_video):
+    sub = folder / "sub"
+    sub.mkdir()
+    moving_video(sub / "new.mp4", 3, seed=9)
+    (sub / "<i>.mp4").write_text("not a video")
+    library_tab.start_indexing(site, "sub")
+    state = settled(site.indexing)
+    assert state.error is None
+    assert "1 new, 1 unreadable" in library_tab.outcome(state)
+    facts, problems = library_tab.overview(site)
+    assert "searchable clips" in facts
+    assert "&lt;i&gt;.mp4" in problems
+    assert "is not a video file" in problems
+    shutil.rmtree(sub)
+    site.library.remove([sub])
+
+
+def test_an_empty_library_teaches_the_first_step(tmp_path, library, settings):
+    with Library.create(tmp_path / "empty", library.checkpoint) as empty:
+        site = Site(empty, settings, AllowedFolders([]), Decoders(1))
+        assert "Choose a folder" in library_tab.overview(site)[0]
+        assert "The library is empty" in search_tab.first_steps(site)
+
+
+def test_one_job_runs_at_a_time_and_its_state_says_how_far_it_is():
+    job, go = Job(), threading.Event()
+
+    def work(job):
+        job.tell(0.5, "half", ("a.mp4", "broken"))
+        go.wait(10)
+        return 42
+
+    job.start("Counting", work)
+    while job.state().text != "half":
+        time.sleep(0.01)
+    assert (job.state().running, job.state().share, job.state().failures) == (True, 0.5, (("a.mp4", "broken"),))
+    with pytest.raises(JobError, match="Counting is still running"):
+        job.start("Again", work)
+    go.set()
+    assert (settled(job).result, job.state().running) == (42, False)
+
+
+def test_a_job_can_be_stopped_between_two_words():
+    job = Job()
+
+    def work(job):
+        while True:
+            job.tell(0.1, "on and on")
+            time.sleep(0.01)
+
+    job.start("Looping", work)
+    job.stop(5)
+    assert "stopped" in job.state().error
+
+
+def test_a_job_that_fails_leaves_a_sentence(caplog):
+    job = Job()
+    job.start("Failing", lambda _: 1 / 0)
+    assert "division" not in settled(job).error
+    assert "ZeroDivisionError" in caplog.text
+
+
+# Evaluation
+
+
+def test_a_manifest_is_evaluated_in_the_background(site, folder, moving_video):
+    (folder / "set").mkdir()
+    for i in range(4):
+        moving_video(folder / "set" / f"{i}.mp4", 2, seed=i)
+    (folder / "list.csv").write_text("path,label\n" + "".join(f"set/{i}.mp4,{'ab'[i % 2]}\n" for i in range(4)))
+    assert site.folders.manifests() == [str(folder / "list.csv")]
+    evaluate_tab.start_evaluating(site, "list.csv", None)
+    state = settled(site.evaluating)
+    assert state.error is None
+    html = evaluate_tab.findings(state.result)
+    assert "R@1" in html
+    assert "chance" in html
+    assert "motion energy" in html
+
+
+def test_a_manifest_that_lists_a_video_outside_is_refused(site, folder, tmp_path):
+    path = tmp_path / "up.csv"
+    path.write_text(f"path,label\n{folder}/long.mp4,a\n/etc/passwd,b\n")
+    with pytest.raises(FolderError, match=r"up\.csv lists passwd outside"):
+        evaluate_tab.start_evaluating(site, None, str(path))
+
+
+def test_an_uploaded_manifest_that_is_none_is_named_without_its_temporary_folder(site, tmp_path):
+    path = tmp_path / "up.csv"
+    path.write_text("hello\n")
+    with pytest.raises(WorldError, match=r"^up\.csv is no manifest"):
+        evaluate_tab.start_evaluating(site, None, str(path))
+
+
+# The server
+
+
+def test_a_port_in_use_is_one_sentence(settings):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ServerError, match=f"can't listen on 127.0.0.1 port {port}: address already in use"):
+            run(settings, "127.0.0.1", port, None, [])
+
+
+def test_a_folder_that_does_not_exist_is_one_sentence(settings, tmp_path):
+    with pytest.raises(FolderError, match="is no folder"):
+        run(settings, "127.0.0.1", 0, None, [tmp_path / "none"])

@@ -1,0 +1,170 @@
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from encoder.clips import ClipSpec, Span, clip_spans
+from indexer.decoding import Decoded, DecodePool, Failed, Finished, Job, Opened
+
+SPEC = ClipSpec(frames=8, fps=4.0, size=32, hop=4)
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """One worker, so that files end in the order given."""
+    with DecodePool(1) as made:
+        yield made
+
+
+@pytest.fixture
+def own_pool():
+    with DecodePool(1) as made:
+        yield made
+
+
+def run(pool, *jobs):
+    return [event for event in pool.decode(jobs) if event is not None]
+
+
+def spans(events, path):
+    return [span for event in events if isinstance(event, Decoded) and event.path == path for span in event.spans]
+
+
+def ends(events):
+    return [(Path(e.path).name, type(e).__name__) for e in events if isinstance(e, Finished | Failed)]
+
+
+def test_each_file_is_opened_decoded_and_finished(pool, clip, videos):
+    one, two = clip(videos / "one.mp4", 1), clip(videos / "two.mp4", 2, seconds=20)
+    events = run(pool, Job(str(one), SPEC), Job(str(two), SPEC))
+    assert ends(events) == [("one.mp4", "Finished"), ("two.mp4", "Finished")]
+    assert [event.path for event in events if isinstance(event, Opened)] == [str(one), str(two)]
+    assert spans(events, str(one)) == clip_spans(3, SPEC)
+    assert spans(events, str(two)) == clip_spans(20, SPEC)
+    first = next(event for event in events if isinstance(event, Decoded))
+    assert first.frames.shape == (2, 8, 32, 32, 3)
+
+
+def test_a_file_that_cannot_be_read_fails_with_a_reason_and_the_rest_goes_on(pool, clip, videos):
+    bad = videos / "bad.mp4"
+    bad.write_bytes(b"no video" * 100)
+    events = run(pool, Job(str(bad), SPEC), Job(str(videos), SPEC), Job(str(clip(videos / "ok.mp4", 1)), SPEC))
+    assert ends(events) == [("bad.mp4", "Failed"), ("videos", "Failed"), ("ok.mp4", "Finished")]
+    assert [e.reason for e in events if isinstance(e, Failed)] == [
+        "is not a video file, or is damaged beyond reading",
+        "is a folder, not a video file",
+    ]
+
+
+def test_a_pipe_that_nobody_writes_to_does_not_hang(pool, videos):
+    os.mkfifo(videos / "pipe.mp4")
+    assert ends(run(pool, Job(str(videos / "pipe.mp4"), SPEC))) == [("pipe.mp4", "Failed")]
+
+
+def test_a_decoder_that_falls_silent_is_given_up_and_replaced(own_pool, clip, videos):
+    job = Job(str(clip(videos / "a.mp4", 1)), SPEC)
+    run(own_pool, job)
+    process = own_pool._workers[0].process
+    os.kill(process.pid, signal.SIGSTOP)
+    own_pool._stall_s, events = 1.0, []
+    for event in own_pool.decode([job, replace(job, path=str(clip(videos / "b.mp4", 2)))]):
+        if isinstance(event, Failed):
+            own_pool._stall_s = 60.0  # the new one may take its time to start
+        events += [event] if event else []
+    assert ends(events) == [("a.mp4", "Failed"), ("b.mp4", "Finished")]
+    assert events[0].reason == "no picture came for 1 s, so reading was given up"
+    assert not process.is_alive()
+
+
+def test_a_decoder_killed_between_files_costs_no_file(own_pool, clip, videos):
+    job = Job(str(clip(videos / "a.mp4", 1)), SPEC)
+    run(own_pool, job)
+    os.kill(own_pool._workers[0].process.pid, signal.SIGKILL)
+    own_pool._workers[0].process.join()
+    assert ends(run(own_pool, job)) == [("a.mp4", "Finished")]
+
+
+def test_a_decoder_killed_in_the_middle_of_a_message_fails_that_file_alone(own_pool, clip, videos):
+    spec = ClipSpec(frames=8, fps=4.0, size=128, hop=4)  # 16 clips are 6 MB, more than a pipe takes
+    jobs = [Job(str(clip(videos / name, 1, seconds=20)), spec) for name in ("a.mp4", "b.mp4")]
+    events = []
+    for event in own_pool.decode(jobs):
+        if isinstance(event, Opened) and event.path.endswith("a.mp4"):
+            time.sleep(0.5)  # long enough to decode; the message waits to be taken
+            os.kill(own_pool._workers[0].process.pid, signal.SIGKILL)
+        events += [event] if event else []
+    assert ends(events) == [("a.mp4", "Failed"), ("b.mp4", "Finished")]
+    assert "crashed on it (SIGKILL)" in next(e.reason for e in events if isinstance(e, Failed))
+
+
+def test_the_time_that_the_caller_takes_is_no_silence_of_a_decoder(own_pool, clip, videos):
+    job = Job(str(clip(videos / "a.mp4", 1)), SPEC)
+    run(own_pool, job)
+    process = own_pool._workers[0].process
+    os.kill(process.pid, signal.SIGSTOP)
+    own_pool._stall_s, events = 1.0, []
+    for event in own_pool.decode([job]):
+        if event is None and not events:  # it goes on, and has decoded when we look again
+            os.kill(process.pid, signal.SIGCONT)
+            time.sleep(1.5)
+        events += [event] if event else []
+        own_pool._stall_s = 60.0 if events else 1.0
+    assert ends(events) == [("a.mp4", "Finished")]
+
+
+def test_a_broken_off_run_leaves_nothing_to_the_next(own_pool, clip, videos):
+    first, second = (clip(videos / f"{i}.mp4", i, seconds=20) for i in range(2))
+    underway = own_pool.decode([Job(str(first), SPEC)])
+    next(event for event in underway if isinstance(event, Opened))
+    underway.close()
+    events = run(own_pool, Job(str(second), SPEC))
+    assert {event.path for event in events} == {str(second)}
+    assert ends(events) == [("1.mp4", "Finished")]
+
+
+def test_closing_ends_the_decoders_also_in_the_middle_of_a_file(clip, videos):
+    pool = DecodePool(1)
+    underway = pool.decode([Job(str(clip(videos / "a.mp4", 1, seconds=20)), SPEC)])
+    next(event for event in underway if isinstance(event, Opened))
+    process = pool._workers[0].process
+    pool.close()
+    assert not process.is_alive()
+
+
+def test_jobs_are_drawn_only_when_a_decoder_is_free(pool, clip, videos):
+    paths = [str(clip(videos / f"{i}.mp4", i)) for i in range(4)]
+    drawn, finished = [], 0
+    for event in pool.decode(drawn.append(path) or Job(path, SPEC) for path in paths):
+        assert len(drawn) <= finished + 1
+        finished += isinstance(event, Finished)
+    assert drawn == paths
+
+
+@pytest.mark.parametrize(("count", "starts"), [(1, [0]), (3, [0, 4.5, 9]), (10, list(range(10)))])
+def test_so_many_clips_are_spread_evenly_over_the_video(pool, clip, videos, count, starts):
+    path = str(clip(videos / "a.mp4", 1, seconds=11))
+    events = run(pool, Job(path, SPEC, clips=count))
+    assert [span.start for span in spans(events, path)] == pytest.approx(starts, abs=0.126)
+
+
+def test_so_many_clips_are_spread_evenly_over_the_span_asked_for(pool, clip, videos):
+    path = str(clip(videos / "a.mp4", 1, seconds=11))
+    found = spans(run(pool, Job(path, SPEC, Span(4.0, 8.0), clips=3)), path)
+    assert [(span.start, span.end) for span in found] == [(4, 6), (5, 7), (6, 8)]
+
+
+def test_a_short_video_gives_fewer_clips_than_asked_for(pool, clip, videos):
+    path = str(clip(videos / "a.mp4", 1, seconds=1))
+    assert spans(run(pool, Job(path, SPEC, clips=10)), path) == [Span(0.0, 1.0)]
+
+
+def test_stretched_is_one_clip_of_frames_from_all_over_the_video(pool, make_video, grey, videos):
+    path = str(make_video(videos / "a.mkv", [i * 0.5 for i in range(16)], last_s=0.5))  # 8 s
+    (decoded,) = [e for e in run(pool, Job(path, SPEC, stretched=True)) if isinstance(e, Decoded)]
+    assert decoded.spans == [Span(0.0, 8.0)]
+    assert decoded.frames.mean((2, 3, 4))[0] == pytest.approx([grey(i) for i in range(0, 16, 2)], abs=1)
+    assert np.ptp(decoded.frames, (2, 3, 4)).max() <= 1
