@@ -68,6 +68,9 @@ def index(
     """Make videos searchable; run it again to take in what is new, changed, moved or gone."""
     from app.service import index_result, open_or_create
 
+    for path in paths:
+        if not os.path.lexists(path):  # before a library is made for it
+            raise _Fault(f"{path}: no such file or folder")
     settings, started = _settings(library), time.monotonic()
     with open_or_create(settings, encoder) as opened:
         with FileProgress("Indexing") as progress:
@@ -135,7 +138,10 @@ def serve(
         raise typer.BadParameter(f"--host {host} can be reached by others, so it needs --auth USER:PASSWORD")
     from app.ui.server import run
 
-    run(_settings(library), host, port, auth, folders or [])
+    try:
+        run(_settings(library), host, port, auth, folders or [])
+    except _Stopped:
+        _say("the page is closed")
 
 
 @app.command()

@@ -10,7 +10,7 @@ from encoder.checkpoint import DEFAULT, load_encoder
 from indexer.library import Library, exists
 from indexer.search import Match
 from indexer.update import UpdateReport
-from indexer.vectors import CacheError, VectorIndex
+from indexer.vectors import cached_generation
 
 Json = dict[str, Any]
 
@@ -101,12 +101,11 @@ def duplicates(library: Library) -> list[list[str]]:
 
 
 def _cache_state(library: Library) -> str:
-    try:
-        index = VectorIndex.load(library.cache_path, library.checkpoint.encoder.config.dim)
-    except CacheError as error:
-        return f"rebuilt at the next search: {error}"
-    behind = index.generation != library.catalog.generation()
-    return "caught up at the next search" if behind else f"exact search over {len(index)} clips"
+    generation = cached_generation(library.cache_path)
+    if generation is None:
+        return "exact search; its cache is missing or damaged, so the next search builds it"
+    behind = generation != library.catalog.generation()
+    return "exact search; its cache is behind, so the next search catches up" if behind else "exact search, up to date"
 
 
 def file_name(path: str | Path) -> str:

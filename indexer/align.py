@@ -20,6 +20,8 @@ _TEMPOS = np.array([1.0, 0.5, 2 / 3, 0.8, 1.25, 1.5, 2.0])  # video seconds for 
 _OFF_TEMPO = 0.9  # factor on the score of tempos other than 1, which have more freedom to fit by chance
 _VOTES = 48  # strongest pairs of windows, which vote
 _ENOUGH = 0.5  # of the best pair's excess: what a window must have to lengthen a run rather than end it
+_NOISE = 2e-3  # of an excess: float16 embeddings of the same frames
+_SAME_FRAMES_S = 0.25
 _FURTHER = 0.5  # of the best segment's score: what a further segment must have
 _SEGMENTS = 5
 
@@ -84,8 +86,17 @@ def _best_segment(excess: NDArray[np.float32], query: Timeline, video: Timeline)
     found = (stops - starts) / tempos / query.span.duration
     scores = closeness * found * np.where(tempos == 1, 1.0, _OFF_TEMPO)
     evidence = scores * np.minimum(1, tempos)  # few video seconds must not pass for a long slow match
-    p = int(np.lexsort((np.abs(np.log(tempos)), -evidence.round(6)))[0])  # of equals, the tempo nearest to 1
-    return _segment(float(scores[p]), float(offsets[p]), float(tempos[p]), float(starts[p]), float(stops[p]), query)
+    best_p = int(np.lexsort((np.abs(np.log(tempos)), -evidence.round(6)))[0])  # of equals, the tempo nearest to 1
+    p = _middle_of_equals(best_p, evidence, offsets, tempos)
+    score = float(scores[best_p])
+    return _segment(score, float(offsets[p]), float(tempos[p]), float(starts[p]), float(stops[p]), query)
+
+
+def _middle_of_equals(p: int, evidence: Seconds, offsets: Seconds, tempos: Seconds) -> int:
+    """The middle one of the neighbouring diagonals that fit as well as `p`: they show the same frames of the file."""
+    equals = (tempos == tempos[p]) & (np.abs(offsets - offsets[p]) < _SAME_FRAMES_S) & (evidence > evidence[p] - _NOISE)
+    ordered = np.flatnonzero(equals)[np.argsort(offsets[equals])]
+    return int(ordered[len(ordered) // 2])
 
 
 def _diagonals(excess: NDArray[np.float32], query: Timeline, video: Timeline) -> tuple[Seconds, Seconds]:

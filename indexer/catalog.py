@@ -60,9 +60,10 @@ class Meta(Base):
 
 
 class Video(Base):
-    """The content of one or more identical files."""
+    """The content of one or more identical files; its id is never given twice, since pages link to it."""
 
     __tablename__ = "video"
+    __table_args__ = ({"sqlite_autoincrement": True},)
     id: Mapped[int] = mapped_column(primary_key=True)
     content: Mapped[str] = mapped_column(String(32), unique=True)  # XXH3-128 of the whole file, hexadecimal
     duration: Mapped[float]  # seconds

@@ -6,8 +6,9 @@ whole.
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import faiss
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from indexer.catalog import Embeddings
 
 _FORMAT = 1
+_LONGEST_HEADER = 1000  # bytes
 Ids = NDArray[np.int64]
 
 
@@ -98,21 +100,41 @@ class VectorIndex:
             CacheError: it is missing, damaged, of another format or of other vectors.
         """
         try:
-            head, _, payload = path.read_bytes().partition(b"\n")
-            header = json.loads(head)
-            if header["format"] != _FORMAT:
-                raise CacheError(f"it has format {header['format']}, not {_FORMAT}")
-            if header["checksum"] != _checksum(header["generation"], payload):
-                raise CacheError("its checksum is wrong")
-            index = cls(dim, header["generation"])
+            with path.open("rb") as file:
+                header, payload = _header(file), file.read()
         except FileNotFoundError as error:
             raise CacheError("it is missing") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CacheError("its header can't be read") from error
+        if header.checksum != _checksum(header.generation, payload):
+            raise CacheError("its checksum is wrong")
+        index = cls(dim, header.generation)
         index._index = faiss.deserialize_index(np.frombuffer(payload, np.uint8))
         if index._index.d != dim:
             raise CacheError(f"it holds vectors of {index._index.d} numbers, not {dim}")
         return index
+
+
+@dataclass(frozen=True)
+class _Header:
+    generation: int
+    checksum: str  # of the generation and all that follows the header
+
+
+def cached_generation(path: Path) -> int | None:
+    """The catalog generation of an index file, read from its first line alone; None if there is no such file."""
+    try:
+        with path.open("rb") as file:
+            return _header(file).generation
+    except (OSError, ValueError, KeyError, TypeError, CacheError):
+        return None
+
+
+def _header(file: BinaryIO) -> _Header:
+    fields = json.loads(file.readline(_LONGEST_HEADER))
+    if fields["format"] != _FORMAT:
+        raise CacheError(f"it has format {fields['format']}, not {_FORMAT}")
+    return _Header(int(fields["generation"]), str(fields["checksum"]))
 
 
 def _checksum(generation: int, payload: bytes) -> str:

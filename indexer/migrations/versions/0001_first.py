@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("codec", sa.String, nullable=False),
         sa.Column("damaged", sa.Integer, nullable=False),
         sa.Column("added", sa.DateTime, nullable=False),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "file",
