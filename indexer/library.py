@@ -48,7 +48,7 @@ class Library:
         """Use `create` or `open`."""
         self.folder, self.catalog, self.checkpoint = folder, catalog, checkpoint
         self.warning: str | None = None  # why the cache could not be written, if it could not
-        self._index = VectorIndex(checkpoint.encoder.config.dim, -1)
+        self._index = VectorIndex(checkpoint.config.dim, -1)
         self._index_lock = RLock()
         self._lock = FileLock(folder / "index.lock")
         self._query_lock = RLock()
@@ -234,7 +234,7 @@ class Library:
             self._save_cache()
 
     def _catch_up(self, generation: int) -> None:
-        dim = self.checkpoint.encoder.config.dim
+        dim = self.checkpoint.config.dim
         if self._index.generation > generation:  # of another catalog, or of one since replaced by a backup
             self._index = VectorIndex(dim)
         have, want = self._index.ids(), self.catalog.clip_ids()
@@ -255,7 +255,7 @@ class Library:
         return self.folder / "vectors.faiss"
 
     def _load_cache(self) -> VectorIndex:
-        dim = self.checkpoint.encoder.config.dim
+        dim = self.checkpoint.config.dim
         try:
             return VectorIndex.load(self.cache_path, dim)
         except CacheError:
@@ -279,7 +279,7 @@ class Library:
         """Build the vector index from the catalog alone and write it."""
         with self._index_lock:
             self.cache_path.unlink(missing_ok=True)
-            self._index = VectorIndex(self.checkpoint.encoder.config.dim, -1)
+            self._index = VectorIndex(self.checkpoint.config.dim, -1)
             self.refresh()
 
     @contextmanager

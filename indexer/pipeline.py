@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from encoder.checkpoint import Checkpoint
 from encoder.clips import Span
-from encoder.runtime import embed_clips
 from encoder.video import VideoInfo
 from indexer.catalog import EncodedVideo
 from indexer.decoding import Decoded, DecodePool, Event, Failed, Finished, Job, Opened
@@ -75,6 +74,8 @@ def _take(event: Event | None, underway: dict[str, _Underway], waiting: list[Dec
 def _encode(
     underway: dict[str, _Underway], waiting: list[Decoded], checkpoint: Checkpoint
 ) -> Iterator[Progressed | Encoded]:
+    from encoder.runtime import embed_clips  # torch is loaded when there is something to embed
+
     if waiting:
         embeddings = embed_clips(checkpoint.encoder, np.concatenate([batch.frames for batch in waiting]))
         ends = np.cumsum([len(batch.spans) for batch in waiting])

@@ -40,7 +40,7 @@ def verify(library: Library, repair: bool = False) -> Verification:
     result = Verification()
     with library.changing():
         _check_database(library.catalog, result)
-        for video_id, problem in _broken_videos(library.catalog, library.checkpoint.encoder.config.dim):
+        for video_id, problem in _broken_videos(library.catalog, library.checkpoint.config.dim):
             result.problems.append(problem)
             if repair:
                 _drop(library.catalog, video_id)
@@ -114,7 +114,7 @@ def _wrong_cache(library: Library) -> Iterator[str]:
     if not library.cache_path.exists():
         return
     try:
-        index = VectorIndex.load(library.cache_path, library.checkpoint.encoder.config.dim)
+        index = VectorIndex.load(library.cache_path, library.checkpoint.config.dim)
     except CacheError as error:
         yield f"{library.cache_path.name} can't be used: {error}"
         return

@@ -18,8 +18,9 @@ from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 from encoder.checkpoint import save_encoder
 from encoder.clips import ClipSpec
+from encoder.config import EncoderConfig
 from encoder.errors import WorldError
-from encoder.model import Encoder, EncoderConfig
+from encoder.model import Encoder
 from encoder.transforms import clips_to_tensor, normalise
 from training.frames import Frames, decode_frames
 from training.losses import info_nce

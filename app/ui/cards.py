@@ -15,6 +15,7 @@ from indexer.catalog import Video
 
 _AROUND_S = 2.0  # what an excerpt shows before and after the match
 _GONE = "<p>The file is no longer where it was; index its folder again.</p>"
+_SCORE_HELP = "How much of your clip was found here, and how closely: 100 % is the same footage"
 _EXCERPT = "Browsers can't play this kind of file: this is an excerpt around the match, without sound."
 
 ON_CLICK = """
@@ -70,7 +71,7 @@ def _card(row: dict[str, Any], video: Video, rank: int) -> str:
 
 def source(video: Video, start: float, end: float, way: Way) -> str:
     """The address at which a browser plays a video from `start` to `end` seconds."""
-    query = {"v": video.content[:8]}  # ids are given again when videos go: what was cached must not come back
+    query = {"v": video.content[:8]}  # what was cached of another library at this address must not come back
     if way is Way.EXCERPT:
         first = round(max(0.0, start - _AROUND_S), 1)
         last = round(min(end + _AROUND_S, first + LONGEST_EXCERPT_S), 1)
@@ -82,8 +83,8 @@ def source(video: Video, start: float, end: float, way: Way) -> str:
 def _score(score: float) -> str:
     percent = round(100 * max(0.0, min(1.0, score)))
     return (
-        f'<p class="rs-score" title="Share of your clip that was found in this video"><span class="rs-meter">'
-        f'<i style="width:{percent}%"></i></span><b>{percent} %</b> of your clip</p>'
+        f'<p class="rs-score" title="{_SCORE_HELP}"><span class="rs-meter">'
+        f'<i style="width:{percent}%"></i></span><b>{percent} %</b> match</p>'
     )
 
 
@@ -102,7 +103,7 @@ def _timeline(row: dict[str, Any], video: Video, sources: list[str]) -> str:
 def _segments(row: dict[str, Any], sources: list[str]) -> str:
     buttons = "".join(
         f'<button type="button" data-src="{escape(src)}" aria-current="{"true" if i == 0 else "false"}" '
-        f'title="{segment["score"]:.0%} of your clip; play from here">'
+        f'title="{segment["score"]:.0%} match; play from here">'
         f"{clock(segment['start'])} – {clock(segment['end'])}</button>"
         for i, (segment, src) in enumerate(zip(row["segments"], sources, strict=True))
     )

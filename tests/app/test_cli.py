@@ -15,7 +15,8 @@ import torch
 from app.cli import main
 from encoder.checkpoint import load_encoder, save_encoder
 from encoder.clips import ClipSpec
-from encoder.model import Encoder, EncoderConfig
+from encoder.config import EncoderConfig
+from encoder.model import Encoder
 from indexer.decoding import DecodePool
 from indexer.library import Library
 

@@ -10,7 +10,8 @@ from app.report import to_json
 from encoder.baselines import BASELINES
 from encoder.checkpoint import load_encoder, save_encoder
 from encoder.clips import ClipSpec
-from encoder.model import Encoder, EncoderConfig
+from encoder.config import EncoderConfig
+from encoder.model import Encoder
 from indexer.decoding import DecodePool
 
 

@@ -8,7 +8,8 @@ from app import service
 from app.settings import Settings
 from encoder.checkpoint import CheckpointError, load_encoder, save_encoder
 from encoder.clips import ClipSpec, Span
-from encoder.model import Encoder, EncoderConfig
+from encoder.config import EncoderConfig
+from encoder.model import Encoder
 from encoder.video import VideoInfo
 from indexer.align import Segment
 from indexer.catalog import EncodedVideo, FileState

@@ -22,8 +22,9 @@ from app.ui.server import ServerError, build_app, run
 from app.ui.site import Site, in_sentences
 from encoder.checkpoint import load_encoder, save_encoder
 from encoder.clips import ClipSpec, Span
+from encoder.config import EncoderConfig
 from encoder.errors import WorldError
-from encoder.model import Encoder, EncoderConfig
+from encoder.model import Encoder
 from indexer.library import Library
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.*", "ignore::DeprecationWarning:starlette.*")

@@ -8,7 +8,8 @@ from safetensors.torch import load_file, save_file
 
 from encoder.checkpoint import Checkpoint, CheckpointError, load_encoder, save_encoder, shipped
 from encoder.clips import ClipSpec
-from encoder.model import Encoder, EncoderConfig
+from encoder.config import EncoderConfig
+from encoder.model import Encoder
 
 CONFIG = EncoderConfig(width=8, blocks=1, look_dim=8, motion_dim=8)
 SPEC = ClipSpec(frames=4, fps=5, size=32, hop=2)
@@ -34,7 +35,7 @@ def test_a_saved_encoder_comes_back_whole(tmp_path, encoder):
     encoder.look.stem[1].running_mean += 0.1  # what training leaves in a buffer, not in a weight
     fingerprint = save_encoder(encoder, SPEC, tmp_path / "tiny.safetensors")
     loaded = load_encoder(tmp_path / "tiny.safetensors")
-    assert loaded == Checkpoint(loaded.encoder, SPEC, fingerprint, "tiny.safetensors")
+    assert loaded == Checkpoint(CONFIG, SPEC, fingerprint, "tiny.safetensors", loaded.weights)
     assert loaded.encoder.config == CONFIG
     assert not loaded.encoder.training
     clips = torch.randn(2, 3, 4, 32, 32)
@@ -95,7 +96,6 @@ def test_another_format_is_refused_with_both_numbers(path, found, told):
 @pytest.mark.parametrize(
     "wrong",
     [
-        metadata(config=json.dumps({**asdict(CONFIG), "width": 16})),
         metadata(config=json.dumps({**asdict(CONFIG), "width": 0})),
         metadata(config=json.dumps({**asdict(CONFIG), "depth": 3})),
         metadata(config="[1, 2]"),
@@ -105,10 +105,16 @@ def test_another_format_is_refused_with_both_numbers(path, found, told):
         {"format": "1"},
     ],
 )
-def test_weights_that_do_not_fit_their_config_are_refused(path, wrong):
+def test_a_file_that_does_not_describe_its_encoder_is_refused(path, wrong):
     save_file(load_file(path), path, wrong)
-    with pytest.raises(CheckpointError, match="does not hold the weights that its own config asks for"):
+    with pytest.raises(CheckpointError, match="does not say what encoder it holds"):
         load_encoder(path)
+
+
+def test_weights_that_do_not_fit_their_config_are_refused_when_they_are_needed(path):
+    save_file(load_file(path), path, metadata(config=json.dumps({**asdict(CONFIG), "width": 16})))
+    with pytest.raises(CheckpointError, match="does not hold the weights that its own config asks for"):
+        load_encoder(path).encoder  # noqa: B018 - made when it is asked for
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, path, encoder, monkeypatch):

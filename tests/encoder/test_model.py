@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from encoder.model import Encoder, EncoderConfig
+from encoder.config import EncoderConfig
+from encoder.model import Encoder
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from encoder.model import Encoder, EncoderConfig
+from encoder.config import EncoderConfig
+from encoder.model import Encoder
 from encoder.runtime import embed_clips
 from encoder.transforms import clips_to_tensor
 

@@ -30,7 +30,7 @@ def found(library, clip, span=None):
 
 
 def cached(library):
-    return VectorIndex.load(library.cache_path, library.checkpoint.encoder.config.dim)
+    return VectorIndex.load(library.cache_path, library.checkpoint.config.dim)
 
 
 def decoded(path):

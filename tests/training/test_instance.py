@@ -9,7 +9,8 @@ import torch
 
 from encoder.checkpoint import load_encoder
 from encoder.clips import ClipSpec
-from encoder.model import Encoder, EncoderConfig
+from encoder.config import EncoderConfig
+from encoder.model import Encoder
 from encoder.transforms import clips_to_tensor
 from training import instance
 from training.instance import Settings, TrainingError, run, sample_pair, whiten
