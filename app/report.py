@@ -39,7 +39,6 @@ class EvaluationRow:
     name: str
     report: RetrievalReport
     is_encoder: bool  # else a trivial baseline
-    seconds_per_clip: float | None = None  # to make an embedding, decoding excluded; None: not measured
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -213,7 +212,6 @@ def _numbers(row: EvaluationRow) -> Json:
         "recall": {str(k): value for k, value in row.report.recall.items()},
         "map": row.report.map,
         "interval": list(row.report.recall_at_1_interval),
-        "seconds_per_clip": row.seconds_per_clip,
     }
 
 
@@ -242,8 +240,8 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _results(evaluation: Evaluation) -> str:
     report = evaluation.judged.report
     rows = [_result(row) for row in evaluation.rows]
-    rows.append(["chance", *map(_percent, report.chance_recall.values()), _percent(report.chance_map), "–"])
-    header = ["", *(f"R@{k}" for k in report.recall), "mAP", "ms a clip"]
+    rows.append(["chance", *map(_percent, report.chance_recall.values()), _percent(report.chance_map)])
+    header = ["", *(f"R@{k}" for k in report.recall), "mAP"]
     return (
         _table(header, rows) + "\n\nR@k: a hit if any of the top k clips shares the class of the query. In brackets, "
         "the 95 % bootstrap interval of R@1."
@@ -253,8 +251,7 @@ def _results(evaluation: Evaluation) -> str:
 def _result(row: EvaluationRow) -> list[str]:
     low, high = (100 * end for end in row.report.recall_at_1_interval)
     first, *others = map(_percent, row.report.recall.values())
-    speed = "–" if row.seconds_per_clip is None else f"{1000 * row.seconds_per_clip:.1f}"
-    return [row.name, f"{first} [{low:.1f}, {high:.1f}]", *others, _percent(row.report.map), speed]
+    return [row.name, f"{first} [{low:.1f}, {high:.1f}]", *others, _percent(row.report.map)]
 
 
 def _classes(evaluation: Evaluation) -> str:

@@ -40,7 +40,7 @@ def _search_row(match: Match, paths: list[str]) -> Json:
     here = [path for path in paths if os.path.exists(path)] or paths  # noqa: PTH110 - strings keep odd names
     segments = [
         {
-            "score": round(segment.score, 4),
+            "score": round(min(1.0, segment.score), 4),
             "start": round(segment.video.start, 3),
             "end": round(segment.video.end, 3),
             "query_start": round(segment.query.start, 3),

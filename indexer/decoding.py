@@ -126,6 +126,11 @@ class DecodePool:
     ) -> None:
         self.close()
 
+    def start(self) -> None:
+        """Start all workers now rather than with the first jobs."""
+        while len(self._workers) < self._size:
+            self._workers.append(_spawn())
+
     def close(self) -> None:
         """End all workers, also those in the middle of a file."""
         for worker in self._workers:

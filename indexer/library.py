@@ -216,6 +216,16 @@ class Library:
         whole = Span(spans[0].start, spans[-1].end)
         return Query(Timeline(whole, starts, self.checkpoint.spec.clip_s), last.video.embeddings)
 
+    def warm_up(self) -> None:
+        """Load now what the first search would wait for: the network, its decoder process and the vector index."""
+        from encoder.runtime import embed_clips  # loads torch
+
+        spec = self.checkpoint.spec
+        embed_clips(self.checkpoint.encoder, np.zeros((1, spec.frames, spec.size, spec.size, 3), np.uint8))
+        with self._query_lock:
+            self._query_pool.start()
+        self.refresh()
+
     def refresh(self) -> None:
         """Bring the vector index to the catalog's generation, from the cache file where that is sound."""
         with _in_words(self.folder), self._index_lock:

@@ -3,8 +3,9 @@
 import logging
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import gradio as gr
@@ -52,6 +53,7 @@ def run(settings: Settings, host: str, port: int, auth: str | None, folders: lis
     allowed = AllowedFolders(folders)
     with _listening(host, port) as listener, open_or_create(settings) as library:
         app = build_app(library, settings, allowed, auth)
+        threading.Thread(target=_warm_up, args=(library,), name="reelseek-warm-up", daemon=True).start()
         config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=_GRACE_S)
         _Server(config, _url(host, listener)).run(sockets=[listener])
 
@@ -83,6 +85,11 @@ def build_app(library: Library, settings: Settings, folders: AllowedFolders, aut
         enable_monitoring=False, pwa=False,
     )  # fmt: skip
     return app
+
+
+def _warm_up(library: Library) -> None:
+    with suppress(WorldError):  # the first search will say it
+        library.warm_up()
 
 
 class _Server(uvicorn.Server):
