@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from app.progress import FileProgress, StepProgress, clock
 from app.settings import Settings
-from encoder.errors import WorldError
+from encoder.errors import WorldError, in_words
 
 app = typer.Typer(
     help="Find where a moving scene happens in a video collection, from an example clip.",
@@ -164,6 +164,8 @@ def evaluate(
     settings = _settings(None)
     rows, checkpoint = read_manifest(manifest), load_encoder(encoder or DEFAULT)
     command = shlex.join(["reelseek", "evaluate", str(manifest), *(["--encoder", encoder] if encoder else [])])
+    if report is not None:
+        report.mkdir(parents=True, exist_ok=True)  # now, not after the work
     count = workers or settings.workers or os.cpu_count() or 1
     with DecodePool(count, settings.stall_s) as pool, StepProgress("Evaluating") as progress:
         evaluation = run_evaluation(rows, checkpoint, pool, command, partial(progress.count, "videos"))
@@ -304,7 +306,7 @@ def main() -> None:
         _say(str(error))
         sys.exit(1)
     except OSError as error:
-        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+        _say(in_words(error))
         sys.exit(1)
 
 

@@ -311,7 +311,10 @@ def _connect(url: str | URL) -> Engine:
 
 def _in_words(context: ExceptionContext) -> None:
     if context.sqlalchemy_exception is not None:  # the database's fault
-        raise CatalogError(f"the catalog can't be used: {context.original_exception}") from context.original_exception
+        what = str(context.original_exception)
+        if "disk is full" in what:
+            what += "; make room and run the same command again, what was done so far is kept"
+        raise CatalogError(f"the catalog can't be used: {what}") from context.original_exception
 
 
 def _known(row: File) -> KnownFile:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from encoder.errors import WorldError
 from indexer.catalog import FileState
 
 SUFFIXES = frozenset(
@@ -51,7 +52,7 @@ SUFFIXES = frozenset(
 )
 
 
-class PathError(Exception):
+class PathError(WorldError):
     """A path to search in that isn't there, in one sentence."""
 
 

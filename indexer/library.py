@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError
 
 from encoder.checkpoint import Checkpoint, CheckpointError, load_encoder, save_encoder
 from encoder.clips import Span
-from encoder.errors import WorldError
+from encoder.errors import WorldError, in_words
 from encoder.video import VideoError
 from indexer import schema
 from indexer.align import Timeline
@@ -337,7 +337,7 @@ def _in_words(folder: Path) -> Iterator[None]:
     except (ArgumentError, ModuleNotFoundError) as error:
         raise LibraryError(f"the address of the catalog can't be used: {error}") from error
     except OSError as error:
-        raise LibraryError(f"{error.filename or folder}: {error.strerror or error}") from error
+        raise LibraryError(in_words(error, folder)) from error
     except (PathError, CheckpointError) as error:
         raise LibraryError(str(error)) from error
     except schema.SchemaError as error:

@@ -9,8 +9,10 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Engine
 
+from encoder.errors import WorldError
 
-class SchemaError(Exception):
+
+class SchemaError(WorldError):
     """A catalog written by a later version of the program."""
 
 

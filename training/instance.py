@@ -72,6 +72,8 @@ def run(
     Raises:
         TrainingError: there is nothing to train on, or `out` holds a run and `resume` is not asked for.
     """
+    if out.exists() and not out.is_dir():
+        raise TrainingError(f"{out} is a file; give a folder for the training run")
     trainer = _Trainer(EncoderConfig(), ClipSpec(), settings, torch.device(device or _best_device()))
     if (out / "state.pt").exists():
         if not resume:

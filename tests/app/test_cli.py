@@ -239,9 +239,35 @@ def test_missing_and_wrong_inputs_are_one_sentence(run, filled, videos, encoders
     assert "is not an encoder checkpoint" in sentence(run("index", videos, "--encoder", videos / "0.mp4"))
     assert "is not an encoder checkpoint" in sentence(run("index", videos, "--encoder", videos))
     assert "was built by encoder" in sentence(run("index", videos, "--encoder", encoders[1]))
-    assert "Not a directory" in sentence(
-        run("index", videos, "--library", videos / "0.mp4" / "x", "--encoder", encoders[0])
+    inside_a_file = run("index", videos, "--library", videos / "0.mp4" / "x", "--encoder", encoders[0])
+    assert sentence(inside_a_file).endswith("is a file or lies in one; give a folder")
+    assert sentence(run("sample", videos / "0.mp4")).endswith("is a file or lies in one; give a folder")
+
+
+def test_a_mistyped_folder_makes_no_library(run, tmp_path):
+    run("index", tmp_path / "typo")
+    assert not (tmp_path / "library").exists()
+
+
+def test_train_writes_an_encoder_that_index_takes(run, videos, tmp_path):
+    code, out, err = run(
+        "train", "instance", "--videos", videos, "--out", tmp_path / "run", "--steps", 1, "--device", "cpu"
     )
+    assert (code, out) == (0, f"{tmp_path / 'run' / 'encoder.safetensors'}\n")
+    assert "use it with: reelseek index" in err
+    code, out, _ = run("index", videos, "--encoder", tmp_path / "run" / "encoder.safetensors", "--json")
+    assert (code, json.loads(out)["indexed"]) == (0, 3)
+
+
+def test_training_on_the_wrong_things_is_refused_in_a_sentence(run, videos, tmp_path):
+    missing = tmp_path / "missing"
+    (tmp_path / "none").mkdir()
+    train = ("train", "instance", "--out", tmp_path / "run", "--videos")
+    assert sentence(run(*train, missing)) == f"{missing}: no such file or folder"
+    assert sentence(run(*train, tmp_path / "none")).startswith(f"no video found under {tmp_path / 'none'}")
+    assert sentence(run(*train, videos / "bad.mp4")).startswith("none of the 1 files given to train on can be read")
+    assert not (tmp_path / "run").exists()
+    assert run("train", "nonsense", "--videos", videos, "--out", missing)[0] == 2
 
 
 def test_wrong_manifests_are_one_sentence(run, videos, encoders, tmp_path):

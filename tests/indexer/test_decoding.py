@@ -3,12 +3,14 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from encoder.clips import ClipSpec, Span, clip_spans
-from indexer.decoding import Decoded, DecodePool, Failed, Finished, Job, Opened
+from indexer import decoding
+from indexer.decoding import Decoded, DecodePool, Failed, Finished, Job, Opened, Reading
 
 SPEC = ClipSpec(frames=8, fps=4.0, size=32, hop=4)
 
@@ -168,3 +170,31 @@ def test_stretched_is_one_clip_of_frames_from_all_over_the_video(pool, make_vide
     assert decoded.spans == [Span(0.0, 8.0)]
     assert decoded.frames.mean((2, 3, 4))[0] == pytest.approx([grey(i) for i in range(0, 16, 2)], abs=1)
     assert np.ptp(decoded.frames, (2, 3, 4)).max() <= 1
+
+
+def test_finer_clips_start_between_grid_frames_and_hold_frames_a_grid_step_apart(pool, clip, videos):
+    path = str(clip(videos / "a.mp4", 1))  # 3 s
+    finer = [e for e in run(pool, Job(path, SPEC, clips=100, finer=4)) if isinstance(e, Decoded)]
+    starts = [span.start for event in finer for span in event.spans]
+    assert starts == [i / 16 for i in range(48 - 29 + 1)]
+    frames = np.concatenate([event.frames for event in finer])
+    regular = next(e for e in run(pool, Job(path, replace(SPEC, hop=1))) if isinstance(e, Decoded))
+    assert np.array_equal(frames[::4], regular.frames)  # those that start on a grid frame
+    assert not np.array_equal(frames[2], frames[0])
+
+
+def test_finer_clips_that_would_be_too_many_start_on_grid_frames_alone(pool, clip, videos):
+    path = str(clip(videos / "a.mp4", 1, seconds=20))
+    starts = [span.start for span in spans(run(pool, Job(path, SPEC, clips=30, finer=4)), path)]
+    assert len(starts) <= 31
+    assert all(start % 0.25 == 0 for start in starts[:-1])
+    assert starts[-1] == 20 - 29 / 16
+
+
+def test_a_decoder_that_reads_long_without_a_clip_shows_that_it_lives(monkeypatch):
+    sent = []
+    monkeypatch.setattr(decoding, "_TELL_S", -1.0)
+    list(decoding._decode(Job("nowhere", SPEC), decoding._Pulse(SimpleNamespace(send=sent.append), "nowhere")))
+    assert sent == []  # nothing was read
+    decoding._Pulse(SimpleNamespace(send=sent.append), "film.mp4")()
+    assert sent == [Reading("film.mp4")]

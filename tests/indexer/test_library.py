@@ -84,6 +84,20 @@ def test_a_video_of_the_library_answers_first_with_all_of_itself(filled, films, 
         assert (span.start, span.end) == pytest.approx((0, duration), abs=0.1)
 
 
+@pytest.mark.parametrize("start", [7.0625, 21.31, 40.69])
+def test_a_cut_between_two_grid_frames_is_found_as_the_same_footage_within_a_grid_frame(filled, films, start):
+    best = filled.search(films / "long.mp4", Span(start, start + 3))[0]
+    assert path_of(filled, best).name == "long.mp4"
+    assert best.score > 0.99
+    assert best.segments[0].video.start == pytest.approx(start, abs=0.13)
+
+
+def test_warming_up_makes_the_network_and_the_index_ready(filled):
+    filled.warm_up()
+    assert "encoder" in vars(filled.checkpoint)
+    assert filled._index.generation == filled.catalog.generation()
+
+
 @pytest.mark.parametrize("start", [0.0, 21.3, 40.5, 57.0])
 def test_three_seconds_of_a_long_video_are_found_at_their_time(filled, films, start):
     best = filled.search(films / "long.mp4", Span(start, start + 3))[0]
@@ -320,7 +334,7 @@ def test_a_library_is_made_once_and_opened_only_where_there_is_one(library, chec
     with pytest.raises(LibraryError, match="holds no library; make one with: reelseek index FOLDER"):
         Library.open(tmp_path / "nothing")
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(LibraryError, match="file: File exists"):
+    with pytest.raises(LibraryError, match="file is a file or lies in one; give a folder"):
         Library.create(tmp_path / "file", checkpoint)
 
 
