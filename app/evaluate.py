@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.manifest import Manifest, ManifestError
-from app.report import Evaluation, EvaluationRow, FailedFile
+from app.report import Evaluation, EvaluationRow
 from encoder.baselines import BASELINES
 from encoder.checkpoint import Checkpoint
 from encoder.clips import ClipSpec
 from indexer.decoding import Decoded, DecodePool, Failed, Finished, Job
 from indexer.evaluation import RetrievalReport, evaluate_retrieval
 from indexer.pipeline import Encoded, encode_videos
+from indexer.update import Failure
 
 _CLIPS = 10  # a video, evenly spread: the protocol of the field
 _WHOLE = ClipSpec(
@@ -60,7 +61,7 @@ def evaluate(
         encoder=checkpoint.name,
         fingerprint=checkpoint.fingerprint,
         rows=[EvaluationRow(name, report, name == "encoder") for name, report in reports.items()],
-        failed=[FailedFile(path, reason) for path, reason in failed.items()],
+        failed=[Failure(path, reason) for path, reason in failed.items()],
         clips=len(rows),
         classes=len({row.label for row in rows}),
         seconds=time.monotonic() - started,

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from indexer.evaluation import RetrievalReport
+from indexer.update import Failure
 
 Json = dict[str, object]
 
@@ -22,14 +23,6 @@ _ENCODER = "#0b5cad"
 _MUTED = ("#b5835a", "#6f9a76", "#96799f", "#b3a13c")
 _NAME_LENGTH = 28  # characters, the last ones of a longer name
 _LABEL_GAP = 0.055  # of the height of the plot, between the middles of two names
-
-
-@dataclass(frozen=True)
-class FailedFile:
-    """A row of the manifest that could not be used, and why."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -54,7 +47,7 @@ class Evaluation:
     encoder: str
     fingerprint: str
     rows: Sequence[EvaluationRow]
-    failed: Sequence[FailedFile]
+    failed: Sequence[Failure]
     clips: int  # evaluated
     classes: int
     seconds: float  # the whole evaluation, decoding included

@@ -99,7 +99,7 @@ class Library:
                 f"library {folder} was built by encoder {meta['encoder']}, but its {_ENCODER} is "
                 f"{checkpoint.fingerprint}; put the right file back or index into a new library"
             )
-        return cls(folder, catalog, checkpoint)
+        return cls(folder, catalog, replace(checkpoint, name=meta["encoder_name"]))
 
     def require_encoder(self, checkpoint: Checkpoint) -> None:
         """Refuse any encoder but the library's own.

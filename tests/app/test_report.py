@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app import report as report_module
-from app.report import Evaluation, EvaluationRow, FailedFile, draw_recall, to_json, verdict, write_report
+from app.report import Evaluation, EvaluationRow, Failure, draw_recall, to_json, verdict, write_report
 from indexer.evaluation import RetrievalReport
 
 
@@ -43,7 +43,7 @@ def evaluation(*rows):
         encoder="small",
         fingerprint="3fa9c1",
         rows=rows,
-        failed=[FailedFile("films/a|b.mp4", "no video\nstream")],
+        failed=[Failure("films/a|b.mp4", "no video\nstream")],
         clips=203,
         classes=2,
         seconds=12.34,

@@ -92,6 +92,10 @@ def test_a_cut_between_two_grid_frames_is_found_as_the_same_footage_within_a_gri
     assert best.segments[0].video.start == pytest.approx(start, abs=0.13)
 
 
+def test_an_opened_library_calls_its_encoder_by_the_name_it_was_built_with(filled, checkpoint):
+    assert filled.checkpoint.name == checkpoint.name != "encoder.safetensors"
+
+
 def test_warming_up_makes_the_network_and_the_index_ready(filled):
     filled.warm_up()
     assert "encoder" in vars(filled.checkpoint)
