@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from app.progress import FileProgress, StepProgress, clock
 from app.settings import Settings
+from app.text import shown
 from encoder.errors import WorldError, in_words
 
 app = typer.Typer(
@@ -236,7 +237,7 @@ def verify(
             _print_json({"ok": result.ok, "problems": result.problems, "repaired": result.repaired})
         else:
             for problem in result.problems:
-                typer.echo(f"{'repaired' if problem in result.repaired else 'broken'}: {_shown(problem)}")
+                typer.echo(f"{'repaired' if problem in result.repaired else 'broken'}: {shown(problem)}")
             if result.ok:
                 typer.echo("the library is sound")
     if not result.ok:
@@ -274,7 +275,7 @@ def duplicates(library: LibraryOption = None, as_json: JsonOption = False) -> No
         _print_json(groups)
         return
     for group in groups:
-        typer.echo("\n".join(_shown(path) for path in group) + "\n")
+        typer.echo("\n".join(shown(path) for path in group) + "\n")
     _say(f"{len(groups)} groups of identical files")
 
 
@@ -324,12 +325,7 @@ def _settings(library: Path | None) -> Settings:
 
 
 def _say(message: str) -> None:
-    typer.echo(_shown(message), err=True)
-
-
-def _shown(text: str) -> str:
-    """Text fit for a terminal, whatever bytes the file names in it hold."""
-    return text.encode(errors="backslashreplace").decode()
+    typer.echo(shown(message), err=True)
 
 
 def _print_json(document: Any) -> None:
@@ -346,12 +342,12 @@ def _print_index(result: dict[str, Any]) -> None:
             f"{speed:.1f} times real time"
         )
     for failure in result["failed"]:
-        typer.echo(f"  {_shown(failure['path'])}: {failure['reason']}")
+        typer.echo(f"  {shown(failure['path'])}: {failure['reason']}")
 
 
 def _print_search(rows: list[dict[str, Any]]) -> None:
     for row in rows:
-        typer.echo(f"{row['score']:6.3f}  {clock(row['start'])} - {clock(row['end'])}  {_shown(row['path'])}")
+        typer.echo(f"{row['score']:6.3f}  {clock(row['start'])} - {clock(row['end'])}  {shown(row['path'])}")
         for segment in row["segments"][1:]:
             typer.echo(f"{segment['score']:6.3f}  {clock(segment['start'])} - {clock(segment['end'])}    also there")
 
@@ -364,7 +360,7 @@ def _print_status(result: dict[str, Any]) -> None:
     typer.echo(f"encoder   {encoder['name']} ({encoder['fingerprint']})")
     typer.echo(f"cache     {result['cache']}")
     for entry in result["damaged"]:
-        typer.echo(f"damaged   {_shown(entry['path'])}: {entry['packets']} packets passed over")
+        typer.echo(f"damaged   {shown(entry['path'])}: {entry['packets']} packets passed over")
     typer.echo(f"failed    {len(result['failed'])}")
     for failure in result["failed"]:
-        typer.echo(f"  {_shown(failure['path'])}: {failure['reason']}")
+        typer.echo(f"  {shown(failure['path'])}: {failure['reason']}")

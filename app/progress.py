@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from app.text import shown
+
 if TYPE_CHECKING:  # the pipeline is loaded by the commands that run it
     from indexer.update import Progress as FilesDone
 
@@ -67,7 +69,7 @@ class FileProgress(StepProgress):
         """Show how far an indexing run has come."""
         if done.reason is not None:
             self._bar.console.print(
-                f"{done.path}: {done.reason}".encode(errors="backslashreplace").decode(),
+                shown(f"{done.path}: {done.reason}"),
                 markup=False,
                 highlight=False,
                 soft_wrap=True,  # a line stays one where nobody looks

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from app.settings import Settings
@@ -106,13 +105,3 @@ def _cache_state(library: Library) -> str:
         return "exact search; its cache is missing or damaged, so the next search builds it"
     behind = generation != library.catalog.generation()
     return "exact search; its cache is behind, so the next search catches up" if behind else "exact search, up to date"
-
-
-def file_name(path: str | Path) -> str:
-    """A path's last part, fit for showing: names that are not valid Unicode become readable."""
-    return shown(Path(path).name)
-
-
-def shown(path: str | Path) -> str:
-    """A path fit for showing on a terminal or page, whatever bytes its name holds."""
-    return str(path).encode(errors="backslashreplace").decode()

@@ -77,7 +77,7 @@ def _best_segment(excess: NDArray[np.float32], query: Timeline, video: Timeline)
     offsets, tempos = _diagonals(excess, query, video)
     rows, columns, valid = _paths(offsets, tempos, query, video)
     along = np.where(valid, excess[rows, columns], -np.inf)
-    first, last, _ = _maximum_runs(np.where(np.isfinite(along), along - _ENOUGH * best, -1e3))
+    first, last = _maximum_runs(np.where(np.isfinite(along), along - _ENOUGH * best, -1e3))
     inside = (np.arange(along.shape[1]) >= first[:, None]) & (np.arange(along.shape[1]) <= last[:, None])
     closeness = np.where(inside & np.isfinite(along), along, 0.0).clip(min=0).sum(1) / (last - first + 1)
     every = np.arange(len(tempos))
@@ -129,15 +129,14 @@ def _paths(
 
 def _maximum_runs(
     values: NDArray[np.floating],
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.floating]]:
-    """First and last index and sum of the contiguous run with the largest sum of each row of (P, L) values."""
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First and last index of the contiguous run with the largest sum of each row of (P, L) values."""
     sums = np.concatenate([np.zeros((len(values), 1)), values.cumsum(1)], 1)
     lowest = np.minimum.accumulate(sums[:, :-1], 1)
     last = (sums[:, 1:] - lowest).argmax(1)
-    row = np.arange(len(values))
     upto = np.where(np.arange(values.shape[1]) <= last[:, None], sums[:, :-1], np.inf)
     first = upto.argmin(1)
-    return first, last, sums[row, last + 1] - sums[row, first]
+    return first, last
 
 
 def _hop(video: Timeline) -> float:

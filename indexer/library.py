@@ -73,9 +73,7 @@ class Library:
             if before != checkpoint.fingerprint and catalog.totals()[0]:
                 raise LibraryError(f"the {_ENCODER} of library {folder} is missing; put encoder {before} back there")
             catalog.set_meta(format=_FORMAT, encoder=checkpoint.fingerprint, encoder_name=checkpoint.name)
-            save_encoder(
-                checkpoint.encoder, checkpoint.spec, folder / _ENCODER
-            )  # last: from here on the library exists
+            save_encoder(checkpoint.encoder, checkpoint.spec, folder / _ENCODER)  # last: now the library exists
         return cls(folder, catalog, checkpoint)
 
     @classmethod

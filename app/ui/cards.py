@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from app.media import Way, way_to_play
 from app.progress import clock
-from app.service import file_name, shown
+from app.text import file_name, shown
 from app.ui.copies import LONGEST_EXCERPT_S
 from indexer.catalog import Video
 

@@ -13,7 +13,7 @@ import gradio as gr
 from app.evaluate import evaluate
 from app.manifest import Manifest, ManifestError, read_manifest
 from app.report import Evaluation, draw_recall, verdict
-from app.service import file_name, shown
+from app.text import file_name, shown
 from app.ui import fragments
 from app.ui.folders import AllowedFolders, FolderError
 from app.ui.job import Job, JobState

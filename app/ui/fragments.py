@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from app.progress import clock
-from app.service import file_name, shown
+from app.text import file_name, shown
 from app.ui.job import JobState
 
 _FAILURES_SHOWN = 200

@@ -7,7 +7,8 @@ from typing import Any
 import gradio as gr
 
 from app.progress import clock
-from app.service import file_name, shown, status
+from app.service import status
+from app.text import file_name, shown
 from app.ui import fragments
 from app.ui.job import Job, JobState
 from app.ui.site import Site, in_sentences

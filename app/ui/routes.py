@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Route
 
 from app.media import Posters, Way, way_to_play
-from app.service import file_name
+from app.text import file_name
 from app.ui.copies import Copies
 from encoder.clips import Span
 from encoder.errors import WorldError

@@ -8,7 +8,8 @@ from typing import Any
 import gradio as gr
 
 from app.media import Way, way_to_play
-from app.service import file_name, search_rows
+from app.service import search_rows
+from app.text import file_name
 from app.ui import cards, fragments
 from app.ui.site import Site, in_sentences
 from encoder.clips import Span

@@ -6,6 +6,7 @@ import torch
 
 from app import service
 from app.settings import Settings
+from app.text import file_name, shown
 from encoder.checkpoint import CheckpointError, load_encoder, save_encoder
 from encoder.clips import ClipSpec, Span
 from encoder.config import EncoderConfig
@@ -116,8 +117,8 @@ def test_duplicates_are_groups_of_paths(library):
 
 
 def test_any_name_can_be_shown(tmp_path):
-    assert service.file_name(os.fsdecode(b"/films/\xff \xc3\xa9.mp4")) == r"\udcff é.mp4"
-    assert service.shown(tmp_path) == str(tmp_path)
+    assert file_name(os.fsdecode(b"/films/\xff \xc3\xa9.mp4")) == r"\udcff é.mp4"
+    assert shown(tmp_path) == str(tmp_path)
 
 
 def test_settings_come_from_the_environment_and_fall_back_to_the_users_folder(monkeypatch, tmp_path):
