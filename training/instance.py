@@ -23,7 +23,7 @@ from encoder.errors import WorldError
 from encoder.model import Encoder
 from encoder.transforms import clips_to_tensor, normalise
 from training.frames import Frames, decode_frames
-from training.losses import info_nce
+from training.losses.instance import info_nce
 
 _OVERSAMPLED = 2  # cached frames for each grid frame, so that views can differ in start and tempo
 _MARGIN = 1.125  # cached pixels for each pixel of a view

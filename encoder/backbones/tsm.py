@@ -1,4 +1,4 @@
-"""Networks that map (B, 3, T, H, W) clips to (B, C, T', H', W') feature maps.
+"""The small network that ships with the program: 2-D convolutions, frames that exchange features.
 
 Sizes: B batch, C channels, T H W grid. Every cell of a map lies at the centre of the source block it stands
 for: maps are made smaller by average pooling or by kernels as large as their stride, never by padded strided
@@ -8,13 +8,21 @@ convolutions, whose cells are centred elsewhere.
 import torch
 from torch import Tensor, nn
 
+from encoder.backbones.lattice import Backbone, Maps, Window
 
-class TSM(nn.Module):
+_QUARTER = Window((1, 4, 4), (1, 4, 4))
+_HALF = Window((1, 2, 2), (1, 2, 2))
+
+
+class TSM(Backbone):
     """2-D residual network with temporal shift: stride 16 in space, 1 in time.
 
     Temporal Shift Module, Lin et al. 2019, https://arxiv.org/abs/1811.08383, residual shift of 1/8 of the
-    channels each way.
+    channels each way. The map of the regions is that of the second stage.
     """
+
+    to_regions = (_QUARTER, _HALF)
+    to_final = (_HALF,)
 
     def __init__(self, width: int = 32, blocks: int = 2, shifted: bool = True) -> None:
         """Make a network of three stages, `width`, 2 `width` and 4 `width` channels wide.
@@ -25,20 +33,18 @@ class TSM(nn.Module):
             shifted: let neighbouring frames exchange features; without it each frame is seen alone.
         """
         super().__init__()
-        self.channels = 4 * width
+        self.region_channels, self.channels = 2 * width, 4 * width
         patches = nn.Conv2d(3, width, 4, stride=4, bias=False)
         self.stem = nn.Sequential(patches, nn.BatchNorm2d(width), nn.ReLU())
         self.stages = nn.ModuleList(nn.ModuleList(_Block(width << i, shifted) for _ in range(blocks)) for i in range(3))
         self.widen = nn.ModuleList(_widen(width << i) for i in range(2))
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """Map (B, 3, T, H, W) to (B, C, T, H/16, W/16); H and W are multiples of 16."""
+    def _maps(self, clips: Tensor) -> Maps:
         batch, _, time = clips.shape[:3]
-        maps: Tensor = self.stem(clips.transpose(1, 2).flatten(0, 1))
-        maps = _over_frames(self.stages[0], maps, time)
+        maps = [_over_frames(self.stages[0], self.stem(clips.transpose(1, 2).flatten(0, 1)), time)]
         for widen, stage in zip(self.widen, self.stages[1:], strict=True):
-            maps = _over_frames(stage, widen(maps), time)
-        return maps.reshape(batch, time, *maps.shape[1:]).transpose(1, 2)
+            maps.append(_over_frames(stage, widen(maps[-1]), time))
+        return Maps(*(each.reshape(batch, time, *each.shape[1:]).transpose(1, 2) for each in maps[1:]))
 
 
 class _Block(nn.Module):

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from training.losses import info_nce
+from training.losses.instance import info_nce
 
 
 def slow_info_nce(query: torch.Tensor, key: torch.Tensor, temperature: float) -> torch.Tensor:
