@@ -160,7 +160,7 @@ def evaluate(
     from app.manifest import read_manifest
     from app.report import to_json, to_markdown, write_report
     from encoder.checkpoint import DEFAULT, load_encoder
-    from indexer.decoding import DecodePool
+    from encoder.decoding import DecodePool
 
     settings = _settings(None)
     rows, checkpoint = read_manifest(manifest), load_encoder(encoder or DEFAULT)

@@ -12,7 +12,7 @@ from app.report import Evaluation, EvaluationRow
 from encoder.baselines import BASELINES
 from encoder.checkpoint import Checkpoint
 from encoder.clips import ClipSpec
-from indexer.decoding import Decoded, DecodePool, Failed, Finished, Job
+from encoder.decoding import Decoded, DecodePool, Failed, Finished, Job
 from indexer.evaluation import RetrievalReport, evaluate_retrieval
 from indexer.pipeline import Encoded, encode_videos
 from indexer.update import Failure

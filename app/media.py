@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
+from encoder.decoding import Decoded, DecodePool, Event, Failed, Job, Opened
 from encoder.video import VideoError, VideoInfo
-from indexer.decoding import Decoded, DecodePool, Event, Failed, Job, Opened
 
 _DECODERS, _STALL_S = 2, 20.0
 _POSTER, _POSTERS = 360, 500  # pixels, the longer side; how many are kept in memory

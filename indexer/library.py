@@ -19,12 +19,12 @@ from sqlalchemy.exc import ArgumentError
 
 from encoder.checkpoint import Checkpoint, CheckpointError, load_encoder, save_encoder
 from encoder.clips import Span
+from encoder.decoding import DecodePool, Failed, Job
 from encoder.errors import WorldError, in_words
 from encoder.video import VideoError
 from indexer import schema
 from indexer.align import Timeline
 from indexer.catalog import Catalog, CatalogError, FileState, KnownFile, is_below
-from indexer.decoding import DecodePool, Failed, Job
 from indexer.discover import PathError, discover, resolve
 from indexer.pipeline import Encoded, encode_videos
 from indexer.search import Match, Query, search

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from encoder.checkpoint import Checkpoint
 from encoder.clips import Span
+from encoder.decoding import Decoded, DecodePool, Event, Failed, Finished, Job, Opened
 from encoder.video import VideoInfo
 from indexer.catalog import EncodedVideo
-from indexer.decoding import Decoded, DecodePool, Event, Failed, Finished, Job, Opened
 
 _BATCH = 32  # clips encoded at once
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import xxhash
 
 from encoder.checkpoint import Checkpoint
+from encoder.decoding import DecodePool, Failed, Job
 from indexer.catalog import Catalog, FileState, KnownFile
-from indexer.decoding import DecodePool, Failed, Job
 from indexer.discover import state_of
 from indexer.pipeline import Encoded, Progressed, encode_videos
 

@@ -70,6 +70,30 @@ def moving_video() -> MovingVideo:
     return _write_moving
 
 
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    """A folder to put videos in."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip(moving_video: MovingVideo, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """clip(path, seed, seconds=3) puts a short moving video there; the same seed gives the same bytes."""
+    made: dict[tuple[int, float], bytes] = {}
+    folder = tmp_path_factory.mktemp("clips")
+
+    def put(path: Path, seed: int, seconds: float = 3) -> Path:
+        if (seed, seconds) not in made:
+            made[seed, seconds] = moving_video(folder / f"{seed}-{seconds}.mp4", seconds, seed, fps=12).read_bytes()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(made[seed, seconds])
+        return path
+
+    return put
+
+
 def _grey(index: int) -> int:
     return 37 * index % 251
 

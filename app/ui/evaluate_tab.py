@@ -18,7 +18,7 @@ from app.ui import fragments
 from app.ui.folders import AllowedFolders, FolderError
 from app.ui.job import Job, JobState
 from app.ui.site import Site, in_sentences
-from indexer.decoding import DecodePool
+from encoder.decoding import DecodePool
 
 _EVERY_S = 0.7
 

@@ -16,8 +16,8 @@ from app.cli import main
 from encoder.checkpoint import load_encoder, save_encoder
 from encoder.clips import ClipSpec
 from encoder.config import EncoderConfig
+from encoder.decoding import DecodePool
 from encoder.model import Encoder
-from indexer.decoding import DecodePool
 from indexer.library import Library
 
 PROGRAM = [sys.executable, "-c", "from app.cli import main; main()"]
@@ -35,7 +35,7 @@ def pool():
     shared = SharedPool(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("indexer.library.DecodePool", lambda *_: shared)
-        patch.setattr("indexer.decoding.DecodePool", lambda *_: shared)
+        patch.setattr("encoder.decoding.DecodePool", lambda *_: shared)
         yield shared
     DecodePool.close(shared)
 

@@ -11,8 +11,8 @@ from encoder.baselines import BASELINES
 from encoder.checkpoint import load_encoder, save_encoder
 from encoder.clips import ClipSpec
 from encoder.config import EncoderConfig
+from encoder.decoding import DecodePool
 from encoder.model import Encoder
-from indexer.decoding import DecodePool
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import indexer.library
 from encoder.checkpoint import load_encoder, save_encoder
 from encoder.clips import ClipSpec
 from encoder.config import EncoderConfig
+from encoder.decoding import DecodePool
 from encoder.model import Encoder
-from indexer.decoding import DecodePool
 from indexer.library import Library
 
 SPEC = ClipSpec(frames=8, fps=4.0, size=32, hop=4)
@@ -58,27 +58,3 @@ def library(tmp_path, checkpoint, pool, monkeypatch):
     monkeypatch.setattr(indexer.library, "DecodePool", lambda *_: pool)
     with Library.create(tmp_path / "library", checkpoint) as made:
         yield made
-
-
-@pytest.fixture
-def videos(tmp_path):
-    """A folder to put videos in."""
-    folder = tmp_path / "videos"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture(scope="session")
-def clip(moving_video, tmp_path_factory):
-    """clip(path, seed, seconds=3) puts a short moving video there; the same seed gives the same bytes."""
-    made = {}
-    folder = tmp_path_factory.mktemp("clips")
-
-    def put(path, seed, seconds=3):
-        if (seed, seconds) not in made:
-            made[seed, seconds] = moving_video(folder / f"{seed}-{seconds}.mp4", seconds, seed, fps=12).read_bytes()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(made[seed, seconds])
-        return path
-
-    return put

@@ -14,8 +14,8 @@ from sqlalchemy import event, text
 
 from encoder.checkpoint import load_encoder
 from encoder.clips import Span
+from encoder.decoding import DecodePool
 from encoder.video import VideoError
-from indexer.decoding import DecodePool
 from indexer.library import Library, LibraryError
 from indexer.vectors import VectorIndex
 from indexer.verify import verify

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from encoder import decoding
 from encoder.clips import ClipSpec, Span, clip_spans
-from indexer import decoding
-from indexer.decoding import Decoded, DecodePool, Failed, Finished, Job, Opened, Reading
+from encoder.decoding import Decoded, DecodePool, Failed, Finished, Job, Opened, Reading
 
 SPEC = ClipSpec(frames=8, fps=4.0, size=32, hop=4)
 
