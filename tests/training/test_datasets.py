@@ -52,7 +52,7 @@ def test_a_ucf101_list_gives_its_videos_in_order_grouped_by_class_and_source(vid
 
 def test_ucf101_may_lie_flat_in_one_folder(videos, split_file):
     put(videos, Path(MAKEUP).name)
-    split_file.write_text(f"\ufeff{MAKEUP} 1")
+    split_file.write_text(f"\ufeff{MAKEUP} 1", encoding="utf-8")
     assert read_ucf101(videos, split_file) == [Item(videos / Path(MAKEUP).name, "ApplyEyeMakeup", "ApplyEyeMakeup_g08")]
 
 
@@ -110,7 +110,8 @@ def test_a_kinetics_file_gives_its_videos_in_order_grouped_by_upload(videos, spl
 
 def test_columns_of_kinetics_may_be_more_in_any_order_and_quoted(videos, split_file):
     put(videos, "--abcdefghi_000010_000020.mp4")
-    split_file.write_text('is_cc,"split",time_end,time_start,youtube_id,label\n0,val, 20,10 ,--abcdefghi,"jeté, grand"\n')
+    rows = 'is_cc,"split",time_end,time_start,youtube_id,label\n0,val, 20,10 ,--abcdefghi,"jeté, grand"\n'
+    split_file.write_text(rows, encoding="utf-8")
     assert read_kinetics(videos, split_file) == [
         Item(videos / "--abcdefghi_000010_000020.mp4", "jeté, grand", "--abcdefghi")
     ]
