@@ -30,14 +30,14 @@ def recolour(clips: Tensor, values: Tensor, strength: Strength) -> Tensor:
 
     Args:
         clips: (B, 3, T, H, W) RGB in [0, 1].
-        values: (B, PARAMETERS) in [-1, 1]; all zeros change nothing.
+        values: (B, PARAMETERS) in [-1, 1]; all zeros change nothing but lift what is under 0.001.
         strength: what 1 stands for.
 
     Returns:
         (B, 3, T, H, W) in [0, 1].
     """
     mix, bias, gamma, gain = torch.split(values, [9, 3, 1, _GRID * _GRID], 1)
-    matrix = torch.eye(3, device=clips.device) + strength.mix * mix.reshape(-1, 3, 3)
+    matrix = torch.eye(3, device=clips.device, dtype=clips.dtype) + strength.mix * mix.reshape(-1, 3, 3)
     mixed = torch.einsum("bcd,bdthw->bcthw", matrix, clips) + strength.bias * bias.reshape(-1, 3, 1, 1, 1)
     power = (strength.gamma * gamma).exp().reshape(-1, 1, 1, 1, 1)
     curved = mixed.clamp(1e-3, 1) ** power  # the slope of a power is endless at zero

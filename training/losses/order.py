@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 
-_COVERED = 0.5
+_COVERED = 0.5  # least overlap, in local bins, for a bin of either view to count
 
 
 def match_bins(local: Tensor, whole: Tensor, coverage: Tensor, temperature: float = 0.07) -> Tensor:
     """Find each local bin among the global bins of its video, and the other way round.
 
     Mean of two KL divergences: p is the coverage scaled to sum to one over the searched bins, q the softmax of
-    cosine similarities over the temperature.
+    cosine similarities over the temperature. Bins that share less than half a local bin do not count.
 
     Args:
         local: (B, T, D) bins of a local view.
@@ -36,7 +36,7 @@ def _divergence(logits: Tensor, coverage: Tensor) -> Tensor:
 
 
 class DirectionHead(nn.Module):
-    """Whether the locals' order agrees with the way the global view runs, as one logit a video."""
+    """Whether the locals' order runs against the global view, as one logit a video: above zero says it does."""
 
     def __init__(self, dim: int, bins: int, hidden: int = 128) -> None:
         super().__init__()
