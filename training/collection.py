@@ -57,8 +57,8 @@ def write_collection(
     """
     if videos_per_action < 1 or scenes_per_film < 1:
         raise ValueError(f"one or more is needed of each, got {videos_per_action=}, {scenes_per_film=}")
-    plan = _Plan(seed, shortest_s, longest_s, width, height)
-    videos = [plan.scene(a, b) for a in range(len(ACTIONS)) for b in range(videos_per_action)]
+    plan = Plan(seed, shortest_s, longest_s, width, height)
+    videos = plan.scenes(videos_per_action)
     reels = [plan.film(number, scenes_per_film) for number in range(films)]
     files = [(folder / _video_name(scene), [scene]) for scene in videos]
     files += [(folder / _film_name(number, reel), reel) for number, reel in enumerate(reels)]
@@ -75,14 +75,18 @@ def write_collection(
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """Which scenes a collection holds."""
+class Plan:
+    """Which scenes a collection holds; the same plan always holds the same ones."""
 
     seed: int
     shortest_s: float
     longest_s: float
     width: int
     height: int
+
+    def scenes(self, videos_per_action: int) -> list[Scene]:
+        """All videos, action by action."""
+        return [self.scene(action, number) for action in range(len(ACTIONS)) for number in range(videos_per_action)]
 
     def scene(self, action: int, number: int) -> Scene:
         """Video `number` of an action; each goes through the backgrounds in turn."""
