@@ -101,7 +101,8 @@ def compose(size: Sizes, windows: Sequence[Window]) -> Lattice:
 def _axis(size: int, windows: Sequence[tuple[int, int, int]]) -> tuple[int, int, float]:
     cells, distance, centre = size, 1, 0.5
     for kernel, stride, padding in windows:
-        cells = (cells + 2 * padding - kernel) // stride + 1
+        # Where no cell is left, padding alone makes none.
+        cells = max(0, (cells + 2 * padding - kernel) // stride + 1) if cells else 0
         centre += distance * ((kernel - 1) / 2 - padding)
         distance *= stride
     return cells, distance, centre

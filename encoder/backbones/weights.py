@@ -1,19 +1,17 @@
 """Public weights: files of parameters named as torchvision names them, without the classification head."""
 
-import pickle
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
 from encoder.backbones.lattice import Backbone
 from encoder.errors import WorldError, in_words
 
 _HEADS = ("fc.", "classifier.")
-_BROKEN = (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError)
 
 
 class WeightsError(WorldError):
@@ -36,18 +34,29 @@ def load_public_weights(backbone: Backbone, path: Path) -> None:
 
 def _read(path: Path) -> Mapping[str, Tensor]:
     try:
-        weights = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+        content = path.read_bytes()
     except OSError as error:
         raise WeightsError(in_words(error, path)) from error
-    except (*_BROKEN, SafetensorError) as error:
-        raise WeightsError(f"{path} is cut short or no file of weights; download it again") from error
-    if not isinstance(weights, Mapping) or not all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()
-    ):
-        raise WeightsError(
-            f"{path} holds no state dict, a mapping of names to tensors; save the network's state_dict()"
-        )
+    weights = _parse(content, path)
+    if not isinstance(weights, Mapping) or not all(isinstance(k, str) and _is_plain(v) for k, v in weights.items()):
+        raise WeightsError(f"{path} holds no state dict, a mapping of names to dense tensors; save that")
     return weights
+
+
+def _parse(content: bytes, path: Path) -> object:
+    try:
+        if path.suffix == ".safetensors":
+            return load(content)
+        return torch.load(BytesIO(content), "cpu", weights_only=True)
+    except Exception as error:  # a damaged file raises anything, struct.error and AssertionError among them
+        raise WeightsError(f"{path} is cut short or no file of weights; download or save it again") from error
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is a tensor that copies into a network without fail."""
+    if not isinstance(value, Tensor) or value.layout != torch.strided or value.device.type != "cpu":
+        return False
+    return value.dtype.is_floating_point or value.dtype == torch.int64
 
 
 def _check(found: Mapping[str, Tensor], backbone: Backbone, path: Path) -> None:

@@ -36,25 +36,3 @@ def test_frames_are_seen_alone_without_shift_and_together_with_it():
         with torch.inference_mode():
             difference = (network(clips) - network(changed)).abs().amax((0, 1, 3, 4))
         assert difference.nonzero().flatten().tolist() == reached
-
-
-def reach(row: int, column: int, flipped: bool) -> torch.Tensor:
-    """How much each of 256 x 256 pixels decides about one cell of the map, mean over random clips."""
-    torch.manual_seed(0)
-    network = TSM(8, 1).double().eval()
-    clips = torch.randn(4, 3, 2, 256, 256, dtype=torch.double, requires_grad=True)
-    maps = network(clips.flip(-1)).flip(-1) if flipped else network(clips)
-    (gradient,) = torch.autograd.grad(maps[..., row, column].sum(), clips)
-    return gradient.square().sum((0, 1, 2))
-
-
-@pytest.mark.parametrize("flipped", [False, True])
-@pytest.mark.parametrize(("row", "column"), [(8, 8), (7, 9), (6, 8)])
-def test_a_cell_lies_at_the_centre_of_its_block(row, column, flipped):
-    weight = reach(row, column, flipped)
-    for axis, cell in ((0, row), (1, column)):
-        profile, pixels = weight.sum(1 - axis), torch.arange(256.0, dtype=torch.double) + 0.5
-        centre = 16 * cell + 8
-        reached = profile.nonzero().flatten()
-        assert (reached[0] + reached[-1] + 1).item() / 2 == centre  # half a cell off would be 8 pixels
-        assert (profile * pixels).sum() / profile.sum() == pytest.approx(centre, abs=1.5)
