@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from encoder.model import Encoder
 
 DEFAULT = "default"
-_FORMAT = "1"
+_FORMAT = "2"  # 2 added the motion part's network, input and cells; 1 lacks them and has what are now the defaults
+_READ = ("1", _FORMAT)
 _SHIPPED = Path(__file__).parent / "weights"
 
 Weights = Mapping[str, NDArray[Any]]
@@ -92,9 +93,8 @@ def load_encoder(name: str | Path = DEFAULT) -> Checkpoint:
         raise CheckpointError(f"no encoder {str(name)!r}: give a checkpoint file or {known}") from error
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} is not an encoder checkpoint ({error})") from error
-    if metadata.get("format") != _FORMAT:
-        found = metadata.get("format")
-        raise CheckpointError(f"{path} has checkpoint format {found}, this version reads {_FORMAT}")
+    if (found := metadata.get("format")) not in _READ:
+        raise CheckpointError(f"{path} has checkpoint format {found}, this version reads {' and '.join(_READ)}")
     try:
         config = EncoderConfig(**json.loads(metadata["config"]))
         spec = ClipSpec(**json.loads(metadata["spec"]))

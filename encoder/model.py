@@ -1,47 +1,74 @@
 """The encoder: clips in, unit vectors out, made of how a clip looks and how it moves.
 
-Sizes: B batch, T H W frames and pixels, D embedding.
+Sizes: B batch, C channels, T H W frames and pixels, D embedding.
 """
+
+from math import prod
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool3d, normalize
 
-from encoder.backbones import TSM
+from encoder.backbones import R3D18, S3D, TSM, Backbone, Maps, R2Plus1D18
 from encoder.config import EncoderConfig
+
+_LOOK_CELLS = (1, 2, 2)
 
 
 class Encoder(nn.Module):
     """Embed clips as unit vectors in two parts, so that neither look nor motion drowns the other.
 
-    `look` sees two single frames. `motion` sees the frames less their mean over time, in which whatever stands
-    still is gone, and is pooled to 4 x 2 x 2 cells of time and space: a clip and its reverse get different
-    vectors.
+    `look` sees two single frames; it may be missing. `motion` sees all frames, as a rule less their mean over time,
+    in which whatever stands still is gone, and its map is pooled to a few cells of time and space: with two or
+    more in time, a clip and its reverse get different vectors.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.look = TSM(config.width, config.blocks, shifted=False)
-        self.motion = TSM(config.width, config.blocks)
-        self.look_head = nn.Linear(self.look.channels * 4, config.look_dim)
-        self.motion_head = nn.Linear(self.motion.channels * 16, config.motion_dim)
+        self.look = TSM(config.width, config.blocks, shifted=False) if config.look_dim else None
+        self.motion = _backbone(config)
+        if self.look:
+            self.look_head = nn.Linear(self.look.channels * prod(_LOOK_CELLS), config.look_dim)
+        self.motion_head = nn.Linear(self.motion.channels * prod(config.cells), config.motion_dim)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Embed normalised (B, 3, T, H, W) clips as (B, D) unit vectors: [look, motion], weighed."""
-        look, motion = self.parts(clips)
         share = self.config.motion_weight
-        return torch.cat([look * (1 - share) ** 0.5, motion * share**0.5], 1)
+        weights = [1 - share, share] if self.look else [share]
+        return torch.cat([part * weight**0.5 for part, weight in zip(self.parts(clips), weights, strict=True)], 1)
 
-    def parts(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+    def parts(self, clips: Tensor) -> list[Tensor]:
         """The (B, look_dim) and (B, motion_dim) unit vectors that `forward` weighs and joins."""
-        look, motion = self.features(clips)
-        return normalize(self.look_head(look)), normalize(self.motion_head(motion))
+        return [normalize(head(each)) for head, each in zip(self.heads(), self.features(clips), strict=True)]
 
-    def features(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        """The pooled maps of both backbones, (B, C 4) and (B, C 16), before their linear heads."""
+    def heads(self) -> list[nn.Linear]:
+        """What maps each of the `features` to its part."""
+        return [self.look_head, self.motion_head] if self.look else [self.motion_head]
+
+    def features(self, clips: Tensor) -> list[Tensor]:
+        """The pooled maps, (B, C 4) of look and (B, C cells) of motion, before their linear heads."""
+        motion = adaptive_avg_pool3d(self.motion_maps(clips).final, self.config.cells).flatten(1)
+        return [self.look_feature(clips), motion] if self.look else [motion]
+
+    def look_feature(self, clips: Tensor) -> Tensor:
+        """The pooled map of the look part, (B, C 4); only where there is one."""
+        assert self.look is not None
         time = clips.shape[2]
-        stills = clips[:, :, [time // 4, 3 * time // 4]]
-        moving = clips - clips.mean(2, keepdim=True)
-        look = adaptive_avg_pool3d(self.look(stills), (1, 2, 2)).flatten(1)
-        return look, adaptive_avg_pool3d(self.motion(moving), (4, 2, 2)).flatten(1)
+        return adaptive_avg_pool3d(self.look(clips[:, :, [time // 4, 3 * time // 4]]), _LOOK_CELLS).flatten(1)
+
+    def motion_maps(self, clips: Tensor) -> Maps:
+        """Both maps of the motion part's network."""
+        return self.motion.maps(clips - clips.mean(2, keepdim=True) if self.config.centred else clips)
+
+
+def _backbone(config: EncoderConfig) -> Backbone:
+    match config.network:
+        case "tsm":
+            return TSM(config.width, config.blocks)
+        case "r3d_18":
+            return R3D18()
+        case "r2plus1d_18":
+            return R2Plus1D18()
+        case "s3d":
+            return S3D()

@@ -90,6 +90,7 @@ def low_level_r2(
 
     Mean over the descriptors of `low_level` that vary; each one's R2 is the same standardised or not. Fitted on half
     of the videos, tested on the other. 1 for all of it, about 0 for nothing, and below where the probe misleads.
+    Cells are described as blocks that tile the clip; those of padded, strided layers lie up to half a cell aside.
 
     Args:
         data: of two videos or more.

@@ -64,7 +64,7 @@ def bin_matching(
         searched = (shares > _EDGE).any(1, keepdim=True)
         own, others = _bins(pair.local.final, shares.sum(2)), _bins(pair.whole.final, shares.sum(1))
         similar = (own @ others.mT).masked_fill(~searched, -torch.inf)
-        right = searched & (shares >= shares.amax(-1, keepdim=True) - _EDGE)
+        right = shares >= shares.amax(-1, keepdim=True) - _EDGE
         counted = shares.sum(-1) >= _COVERED
         hits.append(expected_hits(similar, right)[counted])
         chances.append((right.double().sum(-1) / searched.sum(-1))[counted])

@@ -1,6 +1,9 @@
 """Views made into pixels.
 
-Sizes: B batch, T H W frames and pixels.
+Cropping, resizing, mirroring and blurring are separable, so each is a matrix along the rows and one along the
+columns; what a view does to the picture's geometry is then two matrix products, and what it does to colour a third.
+
+Sizes: B batch, T frames, H W pixels of the video, S pixels of the view.
 """
 
 from collections.abc import Sequence
@@ -9,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
 
 from training.views import Photometry, View
 
@@ -30,49 +32,65 @@ def render(videos: Sequence[NDArray[np.uint8]], views: Sequence[View], fps: floa
     Returns:
         (B, 3, T, size, size) RGB in [0, 1].
     """
-    clips = torch.stack([_frames(video, view, fps) for video, view in zip(videos, views, strict=True)])
-    batch, time = clips.shape[:2]
-    frames = clips.permute(0, 1, 4, 2, 3).flatten(0, 1).float() / 255
-    grid = affine_grid(_affine(views).repeat_interleave(time, 0), [len(frames), 3, size, size], align_corners=False)
-    frames = grid_sample(frames, grid, padding_mode="border", align_corners=False)
-    return _recolour(frames.reshape(batch, time, 3, size, size), [v.photometry for v in views]).transpose(1, 2)
+    clips = np.stack([_frames(video, view, fps) for video, view in zip(videos, views, strict=True)])
+    batch, time, height, width = clips.shape[:4]
+    pictures = torch.from_numpy(clips).permute(0, 1, 4, 2, 3).float()  # (B, T, 3, H, W)
+    blur = [view.photometry.blur for view in views]
+    down = _lines([view.box.y0 for view in views], [view.box.height for view in views], blur, height, size)
+    across = _lines(
+        [v.box.x0 + v.box.width * v.flipped for v in views],
+        [-v.box.width if v.flipped else v.box.width for v in views],
+        blur,
+        width,
+        size,
+    )
+    rows = pictures.reshape(batch, -1, width) @ across.mT
+    small = down.unsqueeze(1) @ rows.reshape(batch, time * 3, height, size)
+    mixed = _recolour(small.reshape(batch, time, 3, -1) / 255, [view.photometry for view in views])
+    return mixed.reshape(batch, time, 3, size, size).transpose(1, 2).contiguous()
 
 
-def _frames(video: NDArray[np.uint8], view: View, fps: float) -> Tensor:
+def _frames(video: NDArray[np.uint8], view: View, fps: float) -> NDArray[np.uint8]:
     index = np.floor(np.array(view.times()) * fps).astype(int).clip(0, len(video) - 1)
-    return torch.from_numpy(video[index])
+    shown: NDArray[np.uint8] = video[index]
+    return shown
 
 
-def _affine(views: Sequence[View]) -> Tensor:
-    """(B, 2, 3) maps from the view's [-1, 1] to the picture's."""
-    rows = []
-    for view in views:
-        box = view.box
-        width = -box.width if view.flipped else box.width
-        middle = 2 * box.x0 + box.width - 1, 2 * box.y0 + box.height - 1
-        rows.append([[width, 0.0, middle[0]], [0.0, box.height, middle[1]]])
-    return torch.tensor(rows)
+def _lines(starts: list[float], lengths: list[float], blur: list[float], pixels: int, size: int) -> Tensor:
+    """(B, size, pixels) weights of bilinear resampling of parts of lines; past its ends a line goes on as it ends.
+
+    Args:
+        starts: B fractions of the line.
+        lengths: likewise; less than zero to go from right to left.
+        blur: B shares of each sample that the three around it give.
+        pixels: of the line.
+        size: samples.
+    """
+    start, length, share = (torch.tensor(each).view(-1, 1, 1) for each in (starts, lengths, blur))
+    place = (torch.arange(size).view(-1, 1) + 0.5) / size
+    at = ((start + length * place) * pixels - 0.5).clamp(0, pixels - 1)
+    weights = (1 - (at - torch.arange(pixels)).abs()).clamp(min=0)
+    around = torch.cat([weights[:, :1], weights, weights[:, -1:]], 1).unfold(1, 3, 1).mean(-1)
+    return torch.lerp(weights, around, share)
 
 
 def _recolour(clips: Tensor, changes: Sequence[Photometry]) -> Tensor:
-    """Change the colours of (B, T, 3, H, W) clips."""
-    mixed = torch.einsum("bcd,btdhw->btchw", torch.stack([_colour_matrix(change) for change in changes]), clips)
-    contrast, brightness, blur = (
-        torch.tensor([getattr(change, name) for change in changes]).view(-1, 1, 1, 1, 1)
-        for name in ("contrast", "brightness", "blur")
+    """Change the colours of (B, T, 3, pixels) clips: an affine map, since contrast turns around a clip's mean."""
+    contrast, brightness, saturation, hue, grey = (
+        torch.tensor([float(getattr(change, name)) for change in changes]).view(-1, 1)
+        for name in ("contrast", "brightness", "saturation", "hue", "grey")
     )
-    mean = mixed.mean((1, 2, 3, 4), keepdim=True)
-    mixed = (mixed - mean) * contrast + mean + brightness
-    if blur.any():
-        soft = avg_pool2d(mixed.flatten(0, 1), 3, 1, 1, count_include_pad=False).reshape(mixed.shape)
-        mixed = torch.lerp(mixed, soft, blur)
-    return mixed.clamp(0, 1)
+    matrix = _colour_matrices(saturation * (1 - grey), hue)
+    mean = torch.einsum("bcd,bd->b", matrix, clips.mean((1, 3))).unsqueeze(1) / 3
+    offset = ((1 - contrast) * mean + brightness).view(-1, 1, 1, 1)
+    mixed: Tensor = (contrast.unsqueeze(2) * matrix).unsqueeze(1) @ clips
+    return mixed.add_(offset).clamp_(0, 1)
 
 
-def _colour_matrix(change: Photometry) -> Tensor:
-    """(3, 3) RGB to RGB: turn the hue, scale the saturation."""
-    scale = 0.0 if change.grey else change.saturation
-    turn, hue = torch.eye(3), torch.tensor(change.hue)
-    turn[1:, 1:] = scale * torch.stack([torch.stack([hue.cos(), -hue.sin()]), torch.stack([hue.sin(), hue.cos()])])
-    matrix: Tensor = _RGB @ turn @ _YIQ
-    return matrix
+def _colour_matrices(saturation: Tensor, hue: Tensor) -> Tensor:
+    """(B, 3, 3) RGB to RGB: scale the saturation, turn the hue; both (B, 1)."""
+    turns = torch.eye(3).repeat(len(hue), 1, 1)
+    cos, sin = saturation * hue.cos(), saturation * hue.sin()
+    turns[:, 1:, 1:] = torch.stack([torch.cat([cos, -sin], 1), torch.cat([sin, cos], 1)], 1)
+    matrices: Tensor = _RGB @ turns @ _YIQ
+    return matrices

@@ -75,7 +75,7 @@ def one_of_each_pair(collection: Labelled) -> Labelled:
 
     Forwards and backwards, the whole collection shows the same: nothing in it tells which way time runs.
     """
-    forwards = {action.reverse_of for action in ACTIONS if action.reverse_of is not None}
+    forwards = {action.reverse_of for action in ACTIONS}
     return collection.take(row for row, label in enumerate(collection.labels) if label in forwards)
 
 

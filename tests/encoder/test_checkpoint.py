@@ -86,10 +86,10 @@ def test_a_checkpoint_that_was_cut_off_is_refused(path):
         load_encoder(path)
 
 
-@pytest.mark.parametrize(("found", "told"), [({"format": "2"}, "2"), (None, "None")])
+@pytest.mark.parametrize(("found", "told"), [({"format": "3"}, "3"), (None, "None")])
 def test_another_format_is_refused_with_both_numbers(path, found, told):
     save_file(load_file(path), path, found)
-    with pytest.raises(CheckpointError, match=f"has checkpoint format {told}, this version reads 1"):
+    with pytest.raises(CheckpointError, match=f"has checkpoint format {told}, this version reads 1 and 2"):
         load_encoder(path)
 
 

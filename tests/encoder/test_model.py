@@ -82,7 +82,10 @@ def test_a_cosine_is_the_weighed_sum_of_look_and_motion(clips, weight):
     [
         ({"width": 12}, "width divisible by 8"),
         ({"blocks": 0}, "sizes above zero"),
-        ({"look_dim": 0}, "sizes above zero"),
+        ({"look_dim": -1}, "sizes above zero"),
+        ({"look_dim": 0}, "without a look part motion_weight is 1, got 0.5"),
+        ({"network": "vgg"}, "one of tsm, r3d_18, r2plus1d_18, s3d, got .vgg."),
+        ({"cells": (0, 2, 2)}, "sizes above zero"),
         ({"motion_weight": 1.1}, r"share in \[0, 1\], got 1.1"),
     ],
 )

@@ -50,7 +50,7 @@ def test_the_camera_stands_still_in_about_half_of_the_videos(collection):
 def test_a_swapped_video_is_the_same_performance_in_another_place(collection, swapped):
     assert swapped.labels == collection.labels
     assert all(new != old for new, old in zip(swapped.groups, collection.groups, strict=True))
-    assert set(swapped.groups) == set(collection.groups)
+    assert len(set(zip(swapped.groups, collection.groups, strict=True))) > 40  # of 56
     plan = Plan(3, SECONDS, SECONDS, SIZE, SIZE)
     for action in range(len(ACTIONS)):
         masks = [mask for _, mask in render(replace(plan.scene(action, 0), fps=4))]

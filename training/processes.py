@@ -1,0 +1,56 @@
+"""One training run in several processes, as torchrun starts them; alone, everything here does nothing."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed
+from torch.distributed.nn.functional import all_gather
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes of a run, and which of them this is."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the one that writes files and shows progress."""
+        return self.rank == 0
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[Group]:
+    """Meet the other processes of a run that torchrun started."""
+    if "WORLD_SIZE" not in os.environ:
+        yield Group()
+        return
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Group(distributed.get_rank(), distributed.get_world_size())
+    finally:
+        distributed.destroy_process_group()
+
+
+def local_device(name: str | None) -> torch.device:
+    """The device of this process: the one named, or its own GPU where there is one, else the CPU."""
+    if name is None and torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device(name or "cpu")
+
+
+def gather(tensor: Tensor, dim: int = 0) -> Tensor:
+    """Join what all processes hold along a dimension; gradients find their way back to each."""
+    if not distributed.is_initialized():
+        return tensor
+    return torch.cat(all_gather(tensor), dim)  # type: ignore[no-untyped-call]
+
+
+def wait_for_all() -> None:
+    """Go on when every process has come here."""
+    if distributed.is_initialized():
+        distributed.barrier()

@@ -1,0 +1,125 @@
+"""Recipes: all that the result of a training run depends on besides its videos and its seed."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from math import ceil
+from typing import Literal
+
+from encoder.clips import ClipSpec
+from encoder.config import EncoderConfig
+from training.objective import Objective
+from training.views import ViewSpec
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to learn: AdamW, warm-up, then a cosine to zero."""
+
+    batch: int = 32  # videos a pass, in all processes together
+    steps: int | None = None  # either this
+    epochs: float | None = None  # or this
+    accumulate: int = 1  # passes whose gradients are averaged for a step
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-5
+    warm_up: float = 0.05  # share of the steps
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError(f"a schedule has either steps or epochs, got {self.steps=}, {self.epochs=}")
+        if self.batch < 2 or self.accumulate < 1 or self.learning_rate <= 0 or not 0 <= self.warm_up < 1:
+            raise ValueError(f"contrast needs a batch of two or more, and rates above zero, got {self}")
+
+    def steps_for(self, videos: int) -> int:
+        """Steps of a run on that many videos."""
+        if self.steps is not None:
+            return self.steps
+        assert self.epochs is not None
+        return max(1, ceil(self.epochs * videos / (self.batch * self.accumulate)))
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A momentum encoder that makes the keys, with a queue of them; MoCo, https://arxiv.org/abs/1911.05722."""
+
+    momentum: float = 0.99
+    queue: int = 4096  # keys
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train on what views by which objective."""
+
+    encoder: EncoderConfig
+    clip: ClipSpec  # what the encoder is given when it is used
+    views: ViewSpec
+    objective: Objective
+    schedule: Schedule
+    cache_fps: float  # frames a second that are kept of each video
+    cache_size: int  # pixels of them
+    teacher: Teacher | None = None
+    dataset: Literal["ucf101", "kinetics"] | None = None  # whose split file names the videos; None: any videos
+
+    def __post_init__(self) -> None:
+        if self.views.frames != self.clip.frames:
+            raise ValueError(f"views and clips have equally many frames, got {self.views.frames}, {self.clip.frames}")
+        if (self.objective.instance == "queue") != (self.teacher is not None):
+            raise ValueError(f"a queue of keys and a teacher go together, got {self.objective.instance=}")
+
+    def to_json(self) -> str:
+        """The recipe as it is saved with a run."""
+        return json.dumps(asdict(self), indent=2)
+
+
+def collection() -> Recipe:
+    """A user's own folder: the shipped encoder's size, half an hour or so on two cores."""
+    return Recipe(
+        encoder=EncoderConfig(),
+        clip=ClipSpec(),
+        views=ViewSpec(),
+        objective=Objective(),
+        schedule=Schedule(batch=32, steps=2000),
+        cache_fps=8,
+        cache_size=72,
+    )
+
+
+def tiny() -> Recipe:
+    """A few minutes on a CPU, to see that everything works; half as wide as `collection`."""
+    recipe = collection()
+    return replace(
+        recipe, encoder=replace(recipe.encoder, width=16), schedule=Schedule(batch=16, steps=200, learning_rate=2e-3)
+    )
+
+
+def ucf101_r3d18() -> Recipe:
+    """R3D-18 on the train split of UCF101: 300 epochs of 16 frames of 112 px."""
+    return _paper_scale("r3d_18", Schedule(batch=64, epochs=300), "ucf101")
+
+
+def ucf101_s3d() -> Recipe:
+    """S3D on the train split of UCF101: 300 epochs of 16 frames of 112 px."""
+    return _paper_scale("s3d", Schedule(batch=64, epochs=300), "ucf101")
+
+
+def k400_r2plus1d18() -> Recipe:
+    """R(2+1)D-18 on the train split of Kinetics-400: 100 epochs of 16 frames of 112 px."""
+    return _paper_scale("r2plus1d_18", Schedule(batch=256, epochs=100), "kinetics")
+
+
+def _paper_scale(
+    network: Literal["r3d_18", "r2plus1d_18", "s3d"], schedule: Schedule, dataset: Literal["ucf101", "kinetics"]
+) -> Recipe:
+    """One network that sees RGB and is pooled to one vector, as the field evaluates it; frames at 25 a second."""
+    return Recipe(
+        encoder=EncoderConfig(
+            network=network, look_dim=0, motion_dim=256, motion_weight=1.0, centred=False, cells=(1, 1, 1)
+        ),
+        clip=ClipSpec(frames=16, fps=12.5, size=112, hop=16),
+        views=ViewSpec(frames=16, shortest_stride=1 / 25, longest_stride=3 / 25),
+        objective=Objective(instance="queue", negatives=1024),
+        schedule=schedule,
+        cache_fps=25,
+        cache_size=128,
+        teacher=Teacher(),
+        dataset=dataset,
+    )
