@@ -9,17 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from training.cache import Frames
 from training.losses.adversary import random_values
 from training.render import render
 from training.views import Views, ViewSpec, sample_clips, sample_views
 
 VIEWS, LOSSES, WEIGHTS = 0, 1, 2  # what the streams of random numbers of a run are for
-
-Frames = NDArray[np.uint8]  # (N, H, W, 3) RGB on a regular time grid
 
 
 class Batch(NamedTuple):

@@ -11,7 +11,7 @@ from encoder.clips import ClipSpec
 from encoder.model import Encoder
 from encoder.transforms import normalise
 from indexer.evaluation import evaluate_retrieval
-from training.batches import Frames
+from training.cache import Frames
 from training.render import render
 from training.views import View, plain_view
 

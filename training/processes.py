@@ -1,13 +1,19 @@
 """One training run in several processes, as torchrun starts them; alone, everything here does nothing."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed
 from torch.distributed.nn.functional import all_gather
+
+T = TypeVar("T")
+
+_PATIENCE = timedelta(days=2)  # the others wait while the leading process decodes the videos
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ def joined(device: torch.device) -> Iterator[Group]:
     if "WORLD_SIZE" not in os.environ:
         yield Group()
         return
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    distributed.init_process_group(backend, timeout=_PATIENCE)
     try:
         yield Group(distributed.get_rank(), distributed.get_world_size())
     finally:
@@ -48,6 +55,16 @@ def gather(tensor: Tensor, dim: int = 0) -> Tensor:
     if not distributed.is_initialized():
         return tensor
     return torch.cat(all_gather(tensor), dim)  # type: ignore[no-untyped-call]
+
+
+def made_once(make: Callable[[], T], group: Group) -> T:
+    """What the leading process makes, in all processes; it has to be picklable."""
+    if group.size == 1:
+        return make()
+    made = [make() if group.leads else None]
+    distributed.broadcast_object_list(made)
+    assert made[0] is not None
+    return made[0]
 
 
 def wait_for_all() -> None:

@@ -10,6 +10,8 @@ from encoder.config import EncoderConfig
 from training.objective import Objective
 from training.views import ViewSpec
 
+RecipeName = Literal["tiny", "collection", "ucf101_r3d18", "ucf101_s3d", "k400_r2plus1d18"]
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -68,6 +70,29 @@ class Recipe:
     def to_json(self) -> str:
         """The recipe as it is saved with a run."""
         return json.dumps(asdict(self), indent=2)
+
+
+def recipe_named(name: RecipeName) -> Recipe:
+    """The recipe of that name."""
+    match name:
+        case "tiny":
+            return tiny()
+        case "collection":
+            return collection()
+        case "ucf101_r3d18":
+            return ucf101_r3d18()
+        case "ucf101_s3d":
+            return ucf101_s3d()
+        case "k400_r2plus1d18":
+            return k400_r2plus1d18()
+
+
+def with_schedule(recipe: Recipe, steps: int | None = None, batch: int | None = None) -> Recipe:
+    """The recipe with other steps or another batch, where given."""
+    schedule = recipe.schedule
+    if steps is not None:
+        schedule = replace(schedule, steps=steps, epochs=None)
+    return replace(recipe, schedule=replace(schedule, batch=batch or schedule.batch))
 
 
 def collection() -> Recipe:

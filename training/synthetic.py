@@ -11,8 +11,8 @@ import torch
 
 from training.actions import ACTIONS
 from training.backgrounds import BACKGROUNDS
+from training.cache import Frames
 from training.collection import Plan
-from training.frames import Frames
 from training.scenes import Scene, render
 
 

@@ -6,21 +6,25 @@ one.
 """
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from encoder.checkpoint import save_encoder
-from training.batches import Batches, Frames, stream
+from encoder.video import VideoError
+from training.batches import Batches, stream
+from training.cache import Frames, Report, build_cache
 from training.curves import draw_curves, read_metrics
 from training.errors import TrainingError
 from training.monitor import Monitor
 from training.probe import half_recall, plain_clips
-from training.processes import Group, joined, local_device, wait_for_all
+from training.processes import Group, joined, local_device, made_once, wait_for_all
 from training.recipes import Recipe
 from training.run import Run
 from training.whitening import fit_heads
@@ -29,7 +33,55 @@ _SAVE_EVERY_S = 60.0  # what a kill costs at most
 _PROBES = 20  # a run
 _PROBED, _WHITENED = 256, 2560  # videos of a probe, clips that heads are fitted to
 
-Report = Callable[[str, int, int], None]  # (what is counted, done, of all)
+_CPU, _ALONE = torch.device("cpu"), Group()
+
+
+def train_files(
+    recipe: Recipe,
+    files: Sequence[Path],
+    out: Path,
+    seed: int = 0,
+    report: Report | None = None,
+    resume: bool = False,
+    device: str | None = None,
+    workers: int = 2,
+    frames: Path | None = None,
+    on_failed: Callable[[Sequence[VideoError]], None] | None = None,
+) -> Path:
+    """Decode video files to a cache of frames, as far as it lacks them, and `train` on it.
+
+    Args:
+        recipe: what to train by.
+        files: the videos.
+        out: as in `train`.
+        seed: as in `train`.
+        report: also called with ("videos read", done, of all).
+        resume: as in `train`.
+        device: torch device; None for a GPU where there is one.
+        workers: files decoded at once, and, beside a GPU, processes that render views.
+        frames: folder of the cache, which several runs may share; None for one in `out`.
+        on_failed: called with the files that can't be read, if there are any.
+
+    Raises:
+        TrainingError: the run can't start or go on.
+        CacheError: the frames can't be kept.
+    """
+    place = local_device(device)
+    with joined(place) as group:
+        _check_folder(out, resume)
+        fresh = not out.exists()
+        cache = made_once(
+            lambda: build_cache(files, frames or out / "frames", recipe.cache_fps, recipe.cache_size, workers, report),
+            group,
+        )
+        if not cache:
+            if fresh and group.leads:
+                shutil.rmtree(out, ignore_errors=True)
+            reason = cache.failed[0] if cache.failed else "there are none"
+            raise TrainingError(f"none of the {len(files)} files given to train on can be read as video ({reason})")
+        if cache.failed and on_failed and group.leads:
+            on_failed(cache.failed)
+        return train(recipe, cache, out, seed, report, resume, place, workers * (place.type == "cuda"), group)
 
 
 def train(
@@ -39,8 +91,9 @@ def train(
     seed: int = 0,
     report: Report | None = None,
     resume: bool = False,
-    device: str | None = None,
+    device: torch.device = _CPU,
     loaders: int = 0,
+    group: Group = _ALONE,
 ) -> Path:
     """Train an encoder and return its checkpoint, `out`/encoder.safetensors.
 
@@ -51,63 +104,64 @@ def train(
         seed: of everything random; zero or more.
         report: called with ("steps", done, of all).
         resume: go on from the state in `out`, if there is one.
-        device: torch device; None for a GPU where there is one.
+        device: of this process.
         loaders: processes that render views ahead; 0 renders them between the steps.
+        group: the processes of the run.
 
     Raises:
         TrainingError: the run can't start or go on.
     """
-    steps, accumulate = recipe.schedule.steps_for(len(videos)), recipe.schedule.accumulate
-    identity, state = f"{len(videos)} of {sum(map(len, videos))} frames", out / "state.pt"
-    with joined(place := local_device(device)) as group:
-        _check(recipe, len(videos), out, resume, group)
-        run = Run(recipe, steps, seed, place, group)
-        if state.exists():
-            run.load(state, identity)
-        out.mkdir(parents=True, exist_ok=True)
-        batches = Batches(
-            videos, recipe.cache_fps, recipe.views, recipe.clip.size, recipe.schedule.batch, seed,
-            recipe.objective.two_scales, recipe.objective.direction, group.rank, group.size,
-            run.step * accumulate, (steps - run.step) * accumulate,
-        )  # fmt: skip
-        monitor, saved = Monitor(), time.monotonic()
-        with (
-            closing(stream(batches, loaders, place.type == "cuda")) as passes,
-            closing(Log(out, run.step, group)) as log,
-        ):
-            while run.step < steps:
-                began, number = time.monotonic(), run.step
-                row = run.advance(passes)
-                monitor.check(number, row["loss"], row["spread"])
-                if group.leads and (number % max(1, steps // _PROBES) == 0 or run.step == steps):
-                    row["recall"] = _probe(run, videos)
-                log.write({"step": number, **row, "seconds": time.monotonic() - began})
-                if group.leads and (run.step == steps or time.monotonic() - saved > _SAVE_EVERY_S):
-                    run.save(state, identity)
-                    draw_curves(out / "metrics.jsonl", out / "curves.png")
-                    saved = time.monotonic()
-                if report and group.leads:
-                    report("steps", run.step, steps)
-        if group.leads:
-            _finish(run, videos, out / "encoder.safetensors")
-        wait_for_all()
+    schedule, objective, state = recipe.schedule, recipe.objective, out / "state.pt"
+    steps, identity = schedule.steps_for(len(videos)), f"{len(videos)} of {sum(map(len, videos))} frames"
+    _check_folder(out, resume)
+    _check_batch(schedule.batch, len(videos), group)
+    run = Run(recipe, steps, seed, device, group)
+    if state.exists():
+        run.load(state, identity)
+    out.mkdir(parents=True, exist_ok=True)
+    batches = Batches(
+        videos, recipe.cache_fps, recipe.views, recipe.clip.size, schedule.batch, seed,
+        objective.two_scales, objective.direction, group.rank, group.size,
+        run.step * schedule.accumulate, (steps - run.step) * schedule.accumulate,
+    )  # fmt: skip
+    monitor, saved = Monitor(), time.monotonic()
+    with (
+        closing(stream(batches, loaders, pinned=device.type == "cuda")) as passes,
+        closing(_Log(out, run.step, group)) as log,
+    ):
+        while run.step < steps:
+            began, number = time.monotonic(), run.step
+            row = run.advance(passes)
+            monitor.check(number, row["loss"], row["spread"])
+            if group.leads and (number % max(1, steps // _PROBES) == 0 or run.step == steps):
+                row["recall"] = _probe(run, videos)
+            log.write({"step": number, **row, "seconds": time.monotonic() - began})
+            if group.leads and (run.step == steps or time.monotonic() - saved > _SAVE_EVERY_S):
+                run.save(state, identity)
+                draw_curves(out / "metrics.jsonl", out / "curves.png")
+                saved = time.monotonic()
+            if report and group.leads:
+                report("steps", run.step, steps)
+    if group.leads:
+        _finish(run, videos, out / "encoder.safetensors")
+    wait_for_all()
     return out / "encoder.safetensors"
 
 
-def _check(recipe: Recipe, videos: int, out: Path, resume: bool, group: Group) -> None:
-    batch = recipe.schedule.batch
+def _check_folder(out: Path, resume: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise TrainingError(f"{out} is a file; give a folder for the training run")
     if (out / "state.pt").exists() and not resume:
         raise TrainingError(f"{out} holds a training run; go on with it by --resume, or give another folder")
+
+
+def _check_batch(batch: int, videos: int, group: Group) -> None:
     if videos < 2:
-        raise TrainingError("one video can't be contrasted with others; give two or more to train on")
+        raise TrainingError("only one video can be read, and it has no other to be told from; give two or more")
     if batch > videos:
-        raise TrainingError(
-            f"a batch of {batch} is larger than the collection of {videos} videos; give --batch {videos} or less"
-        )
+        raise TrainingError(f"a batch of {batch} is larger than the {videos} videos; pass --batch {videos} or less")
     if batch % group.size:
-        raise TrainingError(
-            f"a batch of {batch} can't be shared equally by {group.size} processes; give another --batch"
-        )
+        raise TrainingError(f"a batch of {batch} can't be shared by {group.size} processes; pass a multiple by --batch")
 
 
 def _probe(run: Run, videos: Sequence[Frames]) -> float:
@@ -127,7 +181,7 @@ def _finish(run: Run, videos: Sequence[Frames], path: Path) -> None:
     save_encoder(encoder, recipe.clip, path)
 
 
-class Log:
+class _Log:
     """The metrics of a run, a JSON line a step, and the same for TensorBoard; silent but in the leading process."""
 
     def __init__(self, out: Path, step: int, group: Group) -> None:
