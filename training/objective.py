@@ -76,9 +76,9 @@ class Seen(NamedTuple):
 class Critics(nn.Module):
     """What judges embeddings and is dropped after training: the direction head, and MI-B's predictor."""
 
-    def __init__(self, objective: Objective, dim: int, channels: int, bins: int) -> None:
+    def __init__(self, objective: Objective, channels: int, bins: int) -> None:
         super().__init__()
-        self.direction = DirectionHead(dim, bins) if objective.direction else None
+        self.direction = DirectionHead(bins) if objective.direction else None
         self.club = Club(channels) if objective.information == "club" else None
 
 

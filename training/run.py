@@ -48,7 +48,7 @@ class Run:
         self.regions = self.student.region_lattice(clip.frames, clip.size)
         self.bins = self.student.bin_lattice(clip.frames, clip.size)
         channels = self.student.encoder.motion.region_channels
-        self.critics = Critics(objective, DIM, channels, self.bins.shape[0]).to(device)
+        self.critics = Critics(objective, channels, self.bins.shape[0]).to(device)
         self.adversary = ViewAdversary().to(device) if objective.information == "adversary" else None
         self.teacher, self.queue = None, None
         if recipe.teacher:

@@ -152,7 +152,7 @@ def toy(count: int, rng: torch.Generator) -> tuple[torch.Tensor, ...]:
 )
 def test_a_probe_needs_both_locals_and_global_to_tell_the_direction(sees_locals, sees_whole, least, most):
     torch.manual_seed(0)
-    head, rng = DirectionHead(DIM, BINS, 32), seeded(1)
+    head, rng = DirectionHead(BINS, 32), seeded(1)
     optimiser = torch.optim.Adam(head.parameters(), 0.01)
 
     def judge(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -168,7 +168,7 @@ def test_a_probe_needs_both_locals_and_global_to_tell_the_direction(sees_locals,
 
 def test_the_head_gives_a_logit_a_video_and_tells_every_input_from_every_other():
     torch.manual_seed(0)
-    head = DirectionHead(DIM, BINS)
+    head = DirectionHead(BINS)
     inputs = [torch.randn(6, DIM), torch.randn(6, DIM), torch.randn(6, BINS, DIM)]
     first, second, bins = inputs
     logits = head(*inputs)
