@@ -17,6 +17,7 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from encoder.checkpoint import save_encoder
+from encoder.model import Encoder
 from encoder.video import VideoError
 from training.batches import Batches, stream
 from training.cache import Frames, Report, build_cache
@@ -143,7 +144,8 @@ def train(
             if report and group.leads:
                 report("steps", run.step, steps)
     if group.leads:
-        _finish(run, videos, out / "encoder.safetensors")
+        fit_to_videos(run.student.encoder, recipe, videos, seed, device)
+        save_encoder(run.student.encoder, recipe.clip, out / "encoder.safetensors")
     wait_for_all()
     return out / "encoder.safetensors"
 
@@ -171,14 +173,12 @@ def _probe(run: Run, videos: Sequence[Frames]) -> float:
     return recall
 
 
-def _finish(run: Run, videos: Sequence[Frames], path: Path) -> None:
-    """Fit the encoder's heads to clips from all over the videos, and write it."""
-    recipe, encoder = run.recipe, run.student.encoder.eval()
-    rng = np.random.default_rng(run.seed)
+def fit_to_videos(encoder: Encoder, recipe: Recipe, videos: Sequence[Frames], seed: int, device: torch.device) -> None:
+    """Fit the encoder's heads to plain clips from all over the videos."""
+    rng = np.random.default_rng(seed)
     chosen = [videos[i] for i in rng.permutation(np.resize(np.arange(len(videos)), _WHITENED))]
     clips = plain_clips(chosen, recipe.cache_fps, recipe.clip, rng.random(_WHITENED).tolist())
-    fit_heads(encoder, (each.to(run.device) for each in clips))
-    save_encoder(encoder, recipe.clip, path)
+    fit_heads(encoder.eval(), (each.to(device) for each in clips))
 
 
 class _Log:
