@@ -8,8 +8,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 import torch
-from torch import Tensor, distributed
-from torch.distributed.nn.functional import all_gather
+from torch import Tensor, distributed, nn
 
 T = TypeVar("T")
 
@@ -36,6 +35,8 @@ def joined(device: torch.device) -> Iterator[Group]:
         yield Group()
         return
     backend = "nccl" if device.type == "cuda" else "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # by way of which NCCL sends Python objects
     distributed.init_process_group(backend, timeout=_PATIENCE)
     try:
         yield Group(distributed.get_rank(), distributed.get_world_size())
@@ -45,16 +46,29 @@ def joined(device: torch.device) -> Iterator[Group]:
 
 def local_device(name: str | None) -> torch.device:
     """The device of this process: the one named, or its own GPU where there is one, else the CPU."""
-    if name is None and torch.cuda.is_available():
+    if name in (None, "cuda") and torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     return torch.device(name or "cpu")
 
 
 def gather(tensor: Tensor, dim: int = 0) -> Tensor:
-    """Join what all processes hold along a dimension; gradients find their way back to each."""
+    """Join what all processes hold along a dimension; gradients reach the part that is this process's own."""
     if not distributed.is_initialized():
         return tensor
-    return torch.cat(all_gather(tensor), dim)  # type: ignore[no-untyped-call]
+    own = tensor.detach().contiguous()
+    parts = [torch.empty_like(own) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(parts, own)
+    parts[distributed.get_rank()] = tensor
+    return torch.cat(parts, dim)
+
+
+def sum_gradients(module: nn.Module) -> None:
+    """Add up what all processes found, each for its own part; unlike DDP it lets weights be unused."""
+    if not distributed.is_initialized():
+        return
+    for weight in module.parameters():
+        if weight.grad is not None:
+            distributed.all_reduce(weight.grad)
 
 
 def made_once(make: Callable[[], T], group: Group) -> T:

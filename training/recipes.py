@@ -28,6 +28,8 @@ class Schedule:
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.epochs is None):
             raise ValueError(f"a schedule has either steps or epochs, got {self.steps=}, {self.epochs=}")
+        if (self.steps or self.epochs or 0) <= 0:
+            raise ValueError(f"a schedule has steps or epochs above zero, got {self.steps=}, {self.epochs=}")
         if self.batch < 2 or self.accumulate < 1 or self.learning_rate <= 0 or not 0 <= self.warm_up < 1:
             raise ValueError(f"contrast needs a batch of two or more, and rates above zero, got {self}")
 

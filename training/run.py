@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from encoder.lattice import Lattice
 from encoder.model import Encoder
@@ -25,7 +24,7 @@ from training.losses.club import low_level, standardise
 from training.losses.instance import KeyQueue, update_momentum
 from training.losses.order import direction_accuracy
 from training.objective import Critics, Seen, direction_logits, fit_loss, motion_energy, terms, total
-from training.processes import Group, gather
+from training.processes import Group, gather, sum_gradients
 from training.recipes import Recipe
 from training.student import DIM, Embedded, Student, spread
 from training.views import Bounds, View, cell_bounds
@@ -66,8 +65,6 @@ class Run:
             self.optimisers["ascend"] = torch.optim.Adam(self.adversary.parameters(), _CRITIC_RATE, maximize=True)
         if self.critics.club:
             self.optimisers["fit"] = torch.optim.Adam(self.critics.club.parameters(), _CRITIC_RATE)
-        self._embed = _shared(self.student, group)
-        self._disturb = _shared(self.adversary, group) if self.adversary else None
 
     def advance(self, batches: Iterator[Batch]) -> dict[str, float]:
         """Take one step; say what each term was and how many seconds the step waited for its views."""
@@ -82,6 +79,8 @@ class Run:
             rng = generator(self.seed, LOSSES, self.step * schedule.accumulate + number)
             for name, value in self._descend(batch, min(1.0, done / _RAMP), rng).items():
                 row[name] = row.get(name, 0.0) + value / schedule.accumulate
+        for network in filter(None, (self.student, self.adversary)):  # the critics see the whole batch
+            sum_gradients(network)
         nn.utils.clip_grad_norm_(self.weights, _LONGEST)
         for name, optimiser in self.optimisers.items():
             if name != "fit":
@@ -120,7 +119,7 @@ class Run:
     def see(self, batch: Batch) -> Seen:
         """Embed a batch, and join it with those of the other processes."""
         clips, objective = batch.clips.to(self.device), self.recipe.objective
-        query = self._embedded(self._embed, self._disturbed(clips, batch))
+        query = self._embedded(self.student, self._disturbed(clips, batch))
         key = query
         if self.teacher is not None:
             with torch.no_grad():
@@ -149,8 +148,8 @@ class Run:
         METHOD averages the losses of a local as it is and recoloured; with one of each, so does the mean over the
         two locals, for half of the passes [ours].
         """
-        if self._disturb is not None:
-            values = self._disturb(clips[0])
+        if self.adversary is not None:
+            values = self.adversary(clips[0])
         elif self.recipe.objective.information == "random":
             values = batch.recolouring.to(self.device)
         else:
@@ -220,11 +219,6 @@ class Run:
             "queue": self.queue,
         }
         return {name: module for name, module in named.items() if module is not None}
-
-
-def _shared(module: nn.Module, group: Group) -> nn.Module:
-    """The module with its gradients averaged over the processes."""
-    return DistributedDataParallel(module) if group.size > 1 else module
 
 
 def _rate(done: float, warm_up: float) -> float:

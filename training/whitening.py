@@ -28,8 +28,8 @@ def _whiten(head: nn.Linear, feature: Tensor, floor: float) -> None:
     centre = feature.mean(0)
     _, spreads, directions = torch.linalg.svd(feature - centre, full_matrices=False)
     count = min(head.out_features, int((spreads > 1e-9 * spreads.max()).sum()))
-    variance = spreads[:count].square() / (len(feature) - 1)
-    scaled = directions[:count] * variance.clamp(min=floor * variance.max()).rsqrt()[:, None]
+    variance = spreads.square() / (len(feature) - 1)
+    scaled = directions[:count] * variance[:count].clamp(min=floor * variance.max()).rsqrt()[:, None]
     head.weight.zero_()
     head.bias.zero_()
     head.weight[:count] = scaled.float()
