@@ -1,10 +1,13 @@
 """A recipe small enough for a test, and videos to train on by it."""
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import pytest
 
 from encoder.clips import ClipSpec
 from encoder.config import EncoderConfig
+from training.batches import Batch, Batches, stream
 from training.cache import Frames
 from training.objective import Objective
 from training.recipes import Recipe, Schedule
@@ -30,6 +33,21 @@ def films() -> list[Frames]:
     """Six coarse patterns that drift, each its own way; 8 to 40 frames of 36 x 36 pixels."""
     rng = np.random.default_rng(0)
     return [_drifting(length, rng) for length in (8, 12, 16, 20, 30, 40)]
+
+
+@pytest.fixture(scope="session")
+def passes(films) -> Callable[..., Iterator[Batch]]:
+    """passes(recipe, first=0) -> the batches of a run of seed 0, from that number on."""
+
+    def stream_of(recipe: Recipe, first: int = 0) -> Iterator[Batch]:
+        two_scales, reverse = recipe.objective.two_scales, recipe.objective.direction
+        size, batch = recipe.clip.size, recipe.schedule.batch
+        made = Batches(
+            films, recipe.cache_fps, recipe.views, size, batch, 0, two_scales, reverse, first=first, count=99
+        )
+        return stream(made, 0)
+
+    return stream_of
 
 
 def _drifting(length: int, rng: np.random.Generator) -> Frames:
