@@ -6,6 +6,7 @@ the loss of the whole batch: negatives come from all processes, and the gradient
 
 import copy
 import io
+import pickle
 import time
 from collections.abc import Iterator
 from math import cos, pi
@@ -186,26 +187,36 @@ class Run:
         """Go on from where `save` was called.
 
         Raises:
-            TrainingError: that run had another recipe, seed, length or other videos.
+            TrainingError: that run had another recipe, seed, length or other videos, or can't be read.
         """
-        state = torch.load(path, map_location=self.device, weights_only=True)
+        state = self._read(path)
         for name, value in self._identity(videos).items():
             if state.get(name) != value:
                 raise TrainingError(
                     f"the run in {path.parent} had other {name}; resume it with the same, or give another folder"
                 )
-        self._restore(state)
+        self._restore(state, path)
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         self.step = state["step"]
 
     def restore(self, path: Path) -> None:
         """Take the weights of a run that was saved, whatever its videos were."""
-        self._restore(torch.load(path, map_location=self.device, weights_only=True))
+        self._restore(self._read(path), path)
 
-    def _restore(self, state: dict[str, Any]) -> None:
-        for name, module in self._modules().items():
-            module.load_state_dict(state["modules"][name])
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise TrainingError(f"{path} is no training run, or damaged; train in another folder") from error
+        return state
+
+    def _restore(self, state: dict[str, Any], path: Path) -> None:
+        try:
+            for name, module in self._modules().items():
+                module.load_state_dict(state["modules"][name])
+        except (KeyError, RuntimeError) as error:
+            raise TrainingError(f"{path} was saved by another version or recipe; train in another folder") from error
 
     def _identity(self, videos: str) -> dict[str, Any]:
         return {"recipe": self.recipe.to_json(), "steps": self.steps, "seed": self.seed, "videos": videos}
