@@ -43,7 +43,8 @@ def measure(encoder: Encoder, recipe: Recipe, held_out: HeldOut, clips: int = 3)
     """Every diagnostic of an encoder by its name in the table.
 
     Args:
-        encoder: its motion part's pooled features are measured, and where it says so what its heads make of them.
+        encoder: its motion part's final map is measured, pooled to one vector as the field does, and for `cells R@1`
+            pooled to the cells of its config, as it is used.
         recipe: it was trained by; says what clips and views look like.
         held_out: videos to measure on.
         clips: of each video.
@@ -52,10 +53,10 @@ def measure(encoder: Encoder, recipe: Recipe, held_out: HeldOut, clips: int = 3)
     clip, spec, main = recipe.clip, recipe.views, held_out.main
 
     def embed(shown: Tensor) -> Tensor:
-        return normalize(encoder.features(normalise(shown))[-1], dim=-1)
+        return normalize(maps(shown).final.mean((2, 3, 4)), dim=-1)
 
-    def whitened(shown: Tensor) -> Tensor:
-        return encoder(normalise(shown))  # type: ignore[no-any-return]
+    def in_cells(shown: Tensor) -> Tensor:
+        return normalize(encoder.features(normalise(shown))[-1], dim=-1)
 
     def maps(shown: Tensor) -> Maps:
         return encoder.motion_maps(normalise(shown))
@@ -63,7 +64,7 @@ def measure(encoder: Encoder, recipe: Recipe, held_out: HeldOut, clips: int = 3)
     found: dict[str, float] = {}
     for name, data in {**held_out.real, "drawn": held_out.drawn}.items():
         found[f"{name} R@1"] = recall_at_1(data, embed, clip.frames, clip.frame_s, clip.size, clips)
-        found[f"{name} whitened R@1"] = recall_at_1(data, whitened, clip.frames, clip.frame_s, clip.size, clips)
+        found[f"{name} cells R@1"] = recall_at_1(data, in_cells, clip.frames, clip.frame_s, clip.size, clips)
         found[f"{name} still R@1"] = recall_at_1(data, embed, clip.frames, clip.frame_s, clip.size, clips, still=True)
     swap = background_swap(held_out.drawn, held_out.moved, embed, clip.frames, clip.frame_s, clip.size, clips)
     found |= {"action match": swap.action_match, "background match": swap.background_match}

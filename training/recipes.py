@@ -105,7 +105,7 @@ def collection() -> Recipe:
         views=ViewSpec(),
         objective=Objective(),
         schedule=Schedule(batch=32, steps=2000),
-        cache_fps=8,
+        cache_fps=16,
         cache_size=72,
     )
 

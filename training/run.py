@@ -96,7 +96,7 @@ class Run:
         """Add the gradient of one pass to those of the step.
 
         One backward pass serves encoder and adversary: the adversary climbs the very loss that the encoder
-        descends. METHOD would take a pass for each; taken at once they cost a third of it [ours].
+        descends. A pass for each in turn would cost three times as much [ours].
         """
         objective = self.recipe.objective
         seen = self.see(batch)
@@ -146,8 +146,7 @@ class Run:
     def _disturbed(self, clips: Tensor, batch: Batch) -> Tensor:
         """The views with the first local recoloured, by the adversary or at random; the second stays as it is.
 
-        METHOD averages the losses of a local as it is and recoloured; with one of each, so does the mean over the
-        two locals, for half of the passes [ours].
+        The mean over both locals is then that over views as they are and views recoloured [ours].
         """
         if self.adversary is not None:
             values = self.adversary(clips[0])

@@ -43,7 +43,7 @@ class Photometry:
 
 @dataclass(frozen=True)
 class View:
-    """The augmentation record: which part of a video a view shows, and how (METHOD.md, R).
+    """The augmentation record: which part of a video a view shows, and how.
 
     Frame j shows the time start + stride (j + 1/2), so a view covers [start, start + stride frames).
     """
@@ -84,8 +84,8 @@ class ViewSpec:
     """From what views are drawn."""
 
     frames: int = 8  # T of every view
-    shortest_stride: float = 0.125  # seconds, of the locals; the global view's is twice the locals'
-    longest_stride: float = 0.375
+    shortest_stride: float = 1 / 16  # seconds, of the locals; the global view's is twice the locals'
+    longest_stride: float = 3 / 16
     local_area: tuple[float, float] = (0.3, 1.0)  # of the picture
     global_area: tuple[float, float] = (0.6, 1.0)
     flip: float = 0.5  # probability
@@ -122,8 +122,11 @@ def sample_views(duration: float, rng: torch.Generator, spec: ViewSpec, reverse:
 
 
 def sample_clips(duration: float, rng: torch.Generator, spec: ViewSpec) -> Views:
-    """Draw three local views anywhere in a video: the one-scale views of plain instance contrast (arm A1)."""
-    stride = _stride(duration, spec.frames, rng, spec)
+    """Draw three clips anywhere in a video: the one-scale views of plain instance contrast (arm A1).
+
+    They have the strides of a global view and the boxes of local ones.
+    """
+    stride = 2 * _stride(duration, 2 * spec.frames, rng, spec)
     starts = [_uniform(rng, 0, max(0.0, duration - spec.frames * stride)) for _ in range(3)]
     return Views(*(_view(start, stride, spec.local_area, rng, spec) for start in starts))
 

@@ -40,8 +40,8 @@ def _divergence(logits: Tensor, coverage: Tensor) -> Tensor:
 class DirectionHead(nn.Module):
     """Whether the locals' order runs against the way the global view runs, as one logit a video.
 
-    It sees where among the global bins each local seems to lie, by cosine, and nothing else; METHOD would give it the
-    embeddings themselves, but an MLP that has to learn to compare them first stayed at 50 % in our runs [ours].
+    It sees where among the global bins each local seems to lie, by cosine, and nothing else [ours]: given the
+    embeddings themselves, an MLP that has to learn to compare them first stayed at 50 % in our runs.
     """
 
     def __init__(self, bins: int, hidden: int = 32) -> None:
