@@ -20,7 +20,7 @@ def recipe() -> Recipe:
     return Recipe(
         encoder=EncoderConfig(width=8, blocks=1, look_dim=8, motion_dim=8),
         clip=ClipSpec(frames=4, fps=4, size=32, hop=2),
-        views=ViewSpec(frames=4),
+        views=ViewSpec(frames=4, shortest_stride=0.125, longest_stride=0.375),
         objective=Objective(rows=16, negatives=16),
         schedule=Schedule(batch=4, steps=4),
         cache_fps=8,

@@ -10,12 +10,13 @@ import torch
 from training.batches import LOSSES, VIEWS, WEIGHTS, Batch, Batches, generator, stream
 from training.views import ViewSpec
 
-PLAIN = ViewSpec(frames=4, flip=0, jitter=0)
+SPEC = ViewSpec(frames=4, shortest_stride=0.125, longest_stride=0.375)
+PLAIN = replace(SPEC, flip=0, jitter=0)
 
 
 @pytest.fixture
 def batches(films) -> Batches:
-    return Batches(films, 8, ViewSpec(frames=4), 16, 6, seed=3, reverse=True, count=5)
+    return Batches(films, 8, SPEC, 16, 6, seed=3, reverse=True, count=5)
 
 
 def assert_same(one: Batch, other: Batch) -> None:
