@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 from dataclasses import asdict, replace
@@ -41,6 +42,39 @@ def test_a_saved_encoder_comes_back_whole(tmp_path, encoder):
     clips = torch.randn(2, 3, 4, 32, 32)
     with torch.inference_mode():
         assert torch.equal(loaded.encoder(clips), encoder(clips))
+
+
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize(("network", "frames", "size"), [("tsm", 4, 32), ("s3d", 16, 48)])
+def test_an_encoder_of_one_part_comes_back_whole(tmp_path, network, frames, size, centred):
+    config = EncoderConfig(8, 1, 0, 12, 1.0, network, centred, cells=(1, 1, 1))
+    encoder, spec = Encoder(config).eval(), ClipSpec(frames=frames, size=size)
+    fingerprint = save_encoder(encoder, spec, tmp_path / "one.safetensors")
+    loaded = load_encoder(tmp_path / "one.safetensors")
+    assert loaded == Checkpoint(config, spec, fingerprint, "one.safetensors", loaded.weights)
+    assert isinstance(loaded.config.cells, tuple)
+    clips = torch.randn(2, 3, frames, size, size)
+    with torch.inference_mode():
+        assert torch.equal(loaded.encoder(clips), encoder(clips))
+
+
+def test_a_file_of_the_first_format_still_loads_and_keeps_its_fingerprint(tmp_path, path, encoder):
+    said = {key: asdict(CONFIG)[key] for key in ("width", "blocks", "look_dim", "motion_dim", "motion_weight")}
+    old = metadata(config=json.dumps(said))
+    save_file(load_file(path), path, old)
+    loaded = load_encoder(path)
+    assert (loaded.config, loaded.spec) == (CONFIG, SPEC)
+    digest = hashlib.sha256((old["config"] + old["spec"]).encode())
+    for name, weight in sorted(load_file(path).items()):
+        digest.update(name.encode() + weight.numpy().dtype.str.encode() + weight.numpy().tobytes())
+    assert loaded.fingerprint == digest.hexdigest()[:12]
+    clips = torch.randn(2, 3, 4, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(loaded.encoder(clips), encoder(clips))
+
+
+def test_the_shipped_encoder_has_the_fingerprint_that_libraries_know_it_by():
+    assert load_encoder().fingerprint == "a3212cfd9a1e"
 
 
 def test_the_fingerprint_is_twelve_hex_digits_that_stay_the_same(tmp_path, path, encoder):

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.nn.functional import normalize
 
 from encoder.config import EncoderConfig
 from encoder.model import Encoder
@@ -75,6 +76,72 @@ def test_a_cosine_is_the_weighed_sum_of_look_and_motion(clips, weight):
         for j in range(3):
             expected = (1 - weight) * float(look[i] @ look[j]) + weight * float(motion[i] @ motion[j])
             assert float(embeddings[i] @ embeddings[j]) == pytest.approx(expected, abs=1e-5)
+
+
+# One part, other networks
+
+NETWORKS = [("tsm", 4, 32), ("r3d_18", 8, 32), ("r2plus1d_18", 8, 32), ("s3d", 16, 48)]  # with frames, pixels
+
+
+def one_part(network: str, centred: bool, **changed: object) -> Encoder:
+    torch.manual_seed(0)
+    wanted = {"look_dim": 0, "motion_dim": 12, "motion_weight": 1.0, "cells": (1, 1, 1), **changed}
+    return Encoder(EncoderConfig(width=8, blocks=1, network=network, centred=centred, **wanted)).eval()
+
+
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize(("network", "frames", "size"), NETWORKS)
+def test_without_a_look_part_an_embedding_is_the_head_of_the_pooled_map(network, frames, size, centred):
+    encoder = one_part(network, centred)
+    clips = torch.randn(2, 3, frames, size, size)
+    with torch.inference_mode():
+        embeddings, features, parts = encoder(clips), encoder.features(clips), encoder.parts(clips)
+        pooled = encoder.motion(clips - clips.mean(2, keepdim=True) if centred else clips).mean((2, 3, 4))
+        assert len(features) == len(parts) == len(encoder.heads()) == 1
+        torch.testing.assert_close(features[0], pooled, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(parts[0], normalize(encoder.motion_head(pooled)), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(embeddings, parts[0])
+    assert embeddings.shape == (2, encoder.config.dim) == (2, 12)
+    assert encoder.look is None
+    assert not any(name.startswith("look") for name in encoder.state_dict())
+
+
+def test_only_a_network_that_is_not_centred_sees_what_stands_still(clips):
+    scene = torch.randn(1, 3, 1, 64, 64)
+    with torch.inference_mode():
+        for centred in (True, False):
+            encoder = one_part("tsm", centred)
+            plain, on_scene = encoder.features(clips)[0], encoder.features(clips + scene)[0]
+            assert torch.allclose(plain, on_scene, atol=1e-4, rtol=1e-3) == centred
+
+
+def test_cells_are_pooled_in_the_order_of_time_height_and_width(clips):
+    encoder = one_part("tsm", True, cells=(4, 2, 1))
+    with torch.inference_mode():
+        feature, final = encoder.features(clips)[0], encoder.motion_maps(clips).final  # 8 x 4 x 4
+        pooled = feature.reshape(3, encoder.motion.channels, 4, 2, 1)
+        for t, y in ((0, 0), (0, 1), (3, 0), (3, 1)):
+            expected = final[:, :, 2 * t : 2 * t + 2, 2 * y : 2 * y + 2].mean((2, 3, 4))
+            torch.testing.assert_close(pooled[:, :, t, y, 0], expected)
+
+
+def test_the_look_part_sees_two_frames_whatever_network_sees_the_motion():
+    torch.manual_seed(0)
+    config = EncoderConfig(width=8, blocks=1, look_dim=6, motion_dim=12, network="r3d_18", cells=(1, 1, 1))
+    encoder = Encoder(config).eval()
+    clips = torch.randn(2, 3, 8, 32, 32)
+    changed = clips.clone()
+    changed[:, :, [0, 1, 3, 4, 5, 7]] = 0  # all but the frames at a quarter and at three
+    with torch.inference_mode():
+        assert encoder(clips).shape == (2, 18)
+        torch.testing.assert_close(encoder.look_feature(clips), encoder.look_feature(changed))
+        assert torch.equal(encoder.features(clips)[0], encoder.look_feature(clips))
+        assert not torch.allclose(encoder.features(clips)[1], encoder.features(changed)[1], atol=1e-3)
+
+
+def test_cells_become_a_tuple_whatever_they_were_read_from():
+    assert EncoderConfig(cells=[2, 1, 1]) == EncoderConfig(cells=(2, 1, 1))
+    assert hash(EncoderConfig(cells=[2, 1, 1])) == hash(EncoderConfig(cells=(2, 1, 1)))
 
 
 @pytest.mark.parametrize(
