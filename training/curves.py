@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 _SMOOTHED = 0.95  # how much of a curve's past stays in it
-_NOT_TERMS = {"step", "loss", "spread", "recall", "rate", "seconds", "waited"}
+_NOT_TERMS = {"step", "loss", "spread", "recall", "seconds", "waited", "direction_accuracy"}
 
 
 def draw_curves(metrics: Path, out: Path) -> None:

@@ -49,8 +49,8 @@ class Objective:
     order_weight: float = 1.0  # l_o
     information_weight: float = 0.1  # l_m
     temperature: float = 0.1  # of instance and region contrast
-    rows: int = 128  # cells of a view that search, drawn anew each step; the others are searched all the same
-    negatives: int = 128  # cells of other videos that each cell is told from
+    rows: int = 64  # cells of a view that search, drawn anew each step; the others are searched all the same
+    negatives: int = 64  # cells of other videos that each cell is told from
     moving: bool = True  # weigh cells by how much moves in them
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from encoder.model import Encoder
 from encoder.transforms import normalise
 from training.objective import Objective
 
-DIM = 128  # D
+DIM, CELL_DIM = 128, 64  # D, and that of cells, of which there are many
 
 
 class Embedded(NamedTuple):
@@ -21,7 +21,7 @@ class Embedded(NamedTuple):
 
     instance: Tensor | None  # (V, B, D)
     look: Tensor | None  # (V, B, D)
-    regions: Tensor | None  # (V, B, N, D)
+    regions: Tensor | None  # (V, B, N, CELL_DIM)
     cells: Tensor | None  # (V, B, N, C) the regions' map itself
     bins: Tensor | None  # (V, B, T, D)
 
@@ -35,7 +35,7 @@ class Student(nn.Module):
         motion = encoder.motion
         self.instance = _head(motion.channels) if objective.instance else None
         self.look = _head(encoder.look_head.in_features) if encoder.look else None
-        self.regions = _head(motion.region_channels) if objective.region else None
+        self.regions = _head(motion.region_channels, CELL_DIM) if objective.region else None
         self.bins = _head(motion.channels) if objective.match or objective.direction else None
 
     def forward(self, clips: Tensor) -> Embedded:
@@ -65,10 +65,10 @@ class Student(nn.Module):
         return self.encoder.motion.final_lattice(frames, size, size)
 
 
-def _head(channels: int) -> nn.Sequential:
+def _head(channels: int, dim: int = DIM) -> nn.Sequential:
     """Two layers on the last axis, (..., C) to (..., D)."""
-    hidden = max(channels, DIM)
-    return nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, DIM))
+    hidden = max(channels, dim)
+    return nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, dim))
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ on (training/run.py), so a run that was killed and resumed gives the same weight
 one.
 """
 
+import hashlib
 import json
 import shutil
 import time
@@ -113,7 +114,7 @@ def train(
         TrainingError: the run can't start or go on.
     """
     schedule, objective, state = recipe.schedule, recipe.objective, out / "state.pt"
-    steps, identity = schedule.steps_for(len(videos)), f"{len(videos)} of {sum(map(len, videos))} frames"
+    steps, identity = schedule.steps_for(len(videos)), _identity(videos)
     _check_folder(out, resume)
     _check_batch(schedule.batch, len(videos), group)
     run = Run(recipe, steps, seed, device, group)
@@ -166,6 +167,14 @@ def _check_batch(batch: int, videos: int, group: Group) -> None:
         raise TrainingError(f"a batch of {batch} can't be shared by {group.size} processes; pass a multiple by --batch")
 
 
+def _identity(videos: Sequence[Frames]) -> str:
+    """Tells a collection from another: the lengths of all videos, and what the first pictures of some are."""
+    digest = hashlib.sha256(np.array([len(video) for video in videos]).tobytes())
+    for video in videos[:: 1 + len(videos) // 100]:
+        digest.update(video[0].tobytes())
+    return f"{len(videos)} videos {digest.hexdigest()[:12]}"
+
+
 def _probe(run: Run, videos: Sequence[Frames]) -> float:
     encoder = run.student.encoder.eval()
     recall = half_recall(encoder, videos[:_PROBED], run.recipe.cache_fps, run.recipe.clip, run.device)
@@ -188,7 +197,9 @@ class _Log:
         self._path, self._leads = out / "metrics.jsonl", group.leads
         if self._leads:
             kept = [row for row in read_metrics(self._path) if row["step"] < step]  # later ones are done again
-            self._path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+            partial = self._path.with_name(self._path.name + ".part")
+            partial.write_text("".join(json.dumps(row) + "\n" for row in kept))
+            partial.replace(self._path)
             self._board = SummaryWriter(str(out / "tensorboard"), purge_step=step)
 
     def write(self, row: dict[str, float]) -> None:

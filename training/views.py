@@ -106,7 +106,8 @@ def sample_views(duration: float, rng: torch.Generator, spec: ViewSpec, reverse:
         duration: of the video, in seconds.
         rng: drawn from.
         spec: what to draw from.
-        reverse: play the global view backwards half of the time, as the direction task needs.
+        reverse: play all three views backwards half of the time, as the direction task needs. The global one alone
+            would do for the task, but then contrast would make features blind to direction.
     """
     stride = _stride(duration, 2 * spec.frames, rng, spec)
     span = 2 * spec.frames * stride
@@ -115,10 +116,9 @@ def sample_views(duration: float, rng: torch.Generator, spec: ViewSpec, reverse:
     first = start + max(0.0, early)
     second = start + span / 2 + min(0.0, late)
     whole = _view(start, 2 * stride, spec.global_area, rng, spec)
-    if reverse and _chance(rng, 0.5):
-        whole = replace(whole, reversed=True)
     one, two = (_view(begin, stride, spec.local_area, rng, spec) for begin in (first, second))
-    return Views(one, two, whole)
+    backwards = reverse and _chance(rng, 0.5)
+    return Views(*(replace(view, reversed=backwards) for view in (one, two, whole)))
 
 
 def sample_clips(duration: float, rng: torch.Generator, spec: ViewSpec) -> Views:

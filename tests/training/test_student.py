@@ -7,7 +7,7 @@ from torch import Tensor
 from encoder.model import Encoder
 from encoder.transforms import normalise
 from training.objective import Objective
-from training.student import DIM, Student, spread
+from training.student import CELL_DIM, DIM, Student, spread
 
 BARE = Objective(instance=None, region="coverage", information=None, match=False, direction=False)
 
@@ -53,7 +53,7 @@ def test_embeddings_have_the_shapes_of_the_lattices(recipe, network, frames, siz
     regions, bins = student.region_lattice(frames, size), student.bin_lattice(frames, size)
     count = regions.shape[0] * regions.shape[1] * regions.shape[2]
     assert embedded.instance.shape == embedded.look.shape == (3, 2, DIM)
-    assert embedded.regions.shape == (3, 2, count, DIM)
+    assert embedded.regions.shape == (3, 2, count, CELL_DIM)
     assert embedded.cells.shape == (3, 2, count, student.encoder.motion.region_channels)
     assert embedded.bins.shape == (3, 2, bins.shape[0], DIM)
 

@@ -57,10 +57,10 @@ def test_strides_and_areas_fill_their_ranges():
     assert max(local) <= 1
 
 
-def test_only_the_global_view_is_reversed_and_only_when_asked():
+def test_all_views_of_a_video_are_reversed_or_none_and_only_when_asked():
     assert not any(view.reversed for seed in range(40) for view in sample_views(9, seeded(seed), SPEC))
     drawn = [sample_views(9, seeded(seed), SPEC, reverse=True) for seed in range(200)]
-    assert not any(views.first.reversed or views.second.reversed for views in drawn)
+    assert all(len({view.reversed for view in views}) == 1 for views in drawn)
     assert 70 < sum(views.whole.reversed for views in drawn) < 130
 
 

@@ -19,10 +19,10 @@ PARAMETERS = 9 + 3 + 1 + _GRID * _GRID
 class Strength:
     """How far a recolouring may go; the random control has the same bounds."""
 
-    mix: float = 0.4  # of each entry of the colour matrix away from the identity
-    bias: float = 0.15  # added to RGB in [0, 1]
-    gamma: float = 0.5  # of the exponent's logarithm
-    gain: float = 0.5  # of the gain field's logarithm
+    mix: float = 0.2  # of each entry of the colour matrix away from the identity
+    bias: float = 0.1  # added to RGB in [0, 1]
+    gamma: float = 0.25  # of the exponent's logarithm
+    gain: float = 0.25  # of the gain field's logarithm
 
 
 def recolour(clips: Tensor, values: Tensor, strength: Strength) -> Tensor:

@@ -9,7 +9,7 @@ from training.losses.adversary import PARAMETERS, Strength, ViewAdversary, rando
 from training.losses.instance import info_nce
 
 MIX, BIAS, GAMMA, GAIN = slice(0, 9), slice(9, 12), slice(12, 13), slice(13, PARAMETERS)
-STRENGTH = Strength()
+STRENGTH = Strength(mix=0.4, bias=0.15, gamma=0.5, gain=0.5)
 
 
 def seeded(seed: int) -> torch.Generator:
