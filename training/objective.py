@@ -51,7 +51,7 @@ class Objective:
     temperature: float = 0.1  # of instance and region contrast
     rows: int = 64  # cells of a view that search, drawn anew each step; the others are searched all the same
     negatives: int = 64  # cells of other videos that each cell is told from
-    moving: bool = True  # weigh cells by how much moves in them
+    still: float = 0.5  # weight of a cell in which nothing moves; 1 to weigh all cells alike
 
     def __post_init__(self) -> None:
         if not (self.instance or self.region or self.match or self.direction):
@@ -163,7 +163,7 @@ def _regions(seen: Seen, query: Tensor, key: Tensor, objective: Objective, rng: 
     for one, other in _PAIRS:
         rows = torch.randperm(query.shape[2], generator=rng)[: objective.rows].to(query.device)
         targets = _targets(seen.regions[one], seen.regions[other], objective, rng)
-        weights = motion_weights(seen.energy[one])[:, rows] if seen.energy is not None else None
+        weights = motion_weights(seen.energy[one], objective.still)[:, rows] if seen.energy is not None else None
         losses.append(
             region_contrast(
                 query[one][:, rows],

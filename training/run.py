@@ -127,7 +127,7 @@ class Run:
                 key = self._embedded(self.teacher, clips)
         views = [[trio[i] for trio in batch.views] for i in range(3)]
         descriptors = energy = None
-        if objective.region and objective.moving:
+        if objective.region and objective.still < 1:
             energy = torch.stack([motion_energy(each, self.regions.shape) for each in clips])
         if objective.information == "club":
             cells = torch.stack([low_level(each, self.regions.shape) for each in clips])

@@ -339,5 +339,5 @@ def test_a_batch_is_seen_with_its_records(recipe, passes):
 
 
 def test_without_the_weights_of_motion_no_energy_is_measured(recipe, passes):
-    recipe = with_objective(recipe, moving=False)
+    recipe = with_objective(recipe, still=1.0)
     assert started(recipe).see(next(passes(recipe))).energy is None

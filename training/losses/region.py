@@ -85,9 +85,10 @@ def sample_negatives(cells: Tensor, count: int, rng: torch.Generator) -> Tensor:
     return cells[video.to(cells.device), cell.to(cells.device)]
 
 
-def motion_weights(energy: Tensor) -> Tensor:
-    """(B, N) row weights 0.5 + 0.5 e, e the frame-difference energy of a cell over the video's greatest [ours].
+def motion_weights(energy: Tensor, still: float = 0.5) -> Tensor:
+    """(B, N) row weights s + (1 - s) e, e the frame-difference energy of a cell over its view's greatest [ours].
 
-    The same place at another time is the negative that forces motion; where nothing moves it is a false one.
+    The same place at another time is the negative that forces motion; where nothing moves it is a false one, and
+    weighs s, `still`.
     """
-    return 0.5 + 0.5 * energy / energy.amax(1, keepdim=True).clamp(min=1e-6)
+    return still + (1 - still) * energy / energy.amax(1, keepdim=True).clamp(min=1e-6)
