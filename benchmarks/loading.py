@@ -51,7 +51,7 @@ def measure(recipe: Recipe, cache: FrameCache, steps: int, rounds: int) -> tuple
     run = Run(recipe, steps * rounds * 4, 0, torch.device("cpu"), Group())
     batches = Batches(
         cache, recipe.cache_fps, recipe.views, recipe.clip.size, recipe.schedule.batch, 0,
-        reverse=recipe.objective.direction, count=(steps + 1) * rounds,
+        count=(steps + 1) * rounds,
     )  # fmt: skip
     made, between, ahead = repeat(batches[0]), stream(batches, 0), stream(batches, LOADERS)
     times: tuple[list[float], ...] = ([], [], [])

@@ -5,6 +5,7 @@ Sizes: V = 3 views, B batch, T frames, S pixels.
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,8 @@ class Batch(NamedTuple):
 
     clips: Tensor  # (V, B, 3, T, S, S) RGB in [0, 1]: first, second, whole
     views: list[Views]  # B records
-    swapped: Tensor  # (B,) booleans for the direction head
+    swapped: Tensor  # (B,) whether the direction head gets the locals in the wrong order
+    turned: Tensor  # (B,) whether it gets the global view's bins backwards
     recolouring: Tensor  # (B, PARAMETERS) random values, for the control of the adversary
 
 
@@ -40,7 +42,6 @@ class Batches(Dataset[Batch]):
     batch: int  # videos in all processes together
     seed: int
     two_scales: bool = True
-    reverse: bool = False  # play the global view backwards half of the time
     rank: int = 0  # which of the processes this is
     processes: int = 1
     first: int = 0  # number of the batch that item 0 is
@@ -51,19 +52,23 @@ class Batches(Dataset[Batch]):
 
     def __getitem__(self, item: int) -> Batch:
         rng = generator(self.seed, VIEWS, self.first + item)
-        lengths = torch.tensor([len(video) for video in self.videos], dtype=torch.float64)
-        chosen = torch.multinomial(lengths.sqrt(), self.batch, generator=rng).tolist()
+        chosen = torch.multinomial(self._shares, self.batch, generator=rng).tolist()
         views = [self._draw(len(self.videos[video]) / self.fps, rng) for video in chosen]
-        swapped = torch.rand(self.batch, generator=rng) < 0.5
+        swapped, turned = torch.rand(2, self.batch, generator=rng) < 0.5
         recolouring = random_values(self.batch, rng)
         own = slice(self.rank * self.batch // self.processes, (self.rank + 1) * self.batch // self.processes)
         videos = [self.videos[video] for video in chosen[own]] * 3
         clips = render(videos, [view[i] for i in range(3) for view in views[own]], self.fps, self.size)
-        return Batch(clips.reshape(3, -1, *clips.shape[1:]), views[own], swapped[own], recolouring[own])
+        return Batch(clips.reshape(3, -1, *clips.shape[1:]), views[own], swapped[own], turned[own], recolouring[own])
+
+    @cached_property
+    def _shares(self) -> Tensor:
+        """How often each video is drawn: a longer one has more to show, but is not to drown the others."""
+        return torch.tensor([len(video) for video in self.videos], dtype=torch.float64).sqrt()
 
     def _draw(self, duration: float, rng: torch.Generator) -> Views:
         if self.two_scales:
-            return sample_views(duration, rng, self.spec, self.reverse)
+            return sample_views(duration, rng, self.spec)
         return sample_clips(duration, rng, self.spec)
 
 

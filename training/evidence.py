@@ -88,16 +88,12 @@ def order_accuracy(state: Path, recipe: Recipe, data: Labelled) -> float:
     run.restore(state)
     run.student.eval()
     batch = min(recipe.schedule.batch, len(data.videos))
-    batches = Batches(
-        data.videos, data.fps, recipe.views, recipe.clip.size, batch, _SEED, reverse=True, count=_ORDER_BATCHES
-    )
+    batches = Batches(data.videos, data.fps, recipe.views, recipe.clip.size, batch, _SEED, count=_ORDER_BATCHES)
     right = 0.0
     for each in stream(batches, 0):
         seen = run.see(each)
-        assert seen.query.bins is not None
         assert run.critics.direction is not None
-        logits = direction_logits(seen.query.bins, seen.swapped, run.critics.direction)
-        right += direction_accuracy(logits, seen.swapped, seen.backwards)
+        right += direction_accuracy(direction_logits(seen, run.critics.direction), seen.swapped, seen.turned)
     return right / len(batches)
 
 

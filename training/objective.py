@@ -70,7 +70,7 @@ class Seen(NamedTuple):
     energy: Tensor | None  # (V, B, N) of frame differences in each cell; None to weigh all cells alike
     descriptors: Tensor | None  # (V, B, N, 14) of the cells, standardised
     swapped: Tensor  # (B,) whether the direction head gets the locals in the wrong order
-    backwards: Tensor  # (B,) whether the global view runs backwards
+    turned: Tensor  # (B,) whether it gets the global view's bins backwards
 
 
 class Critics(nn.Module):
@@ -106,8 +106,8 @@ def terms(
         if objective.match:
             found["match"] = _match(seen, query.bins)
         if critics.direction is not None:
-            logits = direction_logits(query.bins, seen.swapped, critics.direction)
-            found["direction"] = direction_loss(logits, seen.swapped, seen.backwards)
+            logits = direction_logits(seen, critics.direction)
+            found["direction"] = direction_loss(logits, seen.swapped, seen.turned)
     if critics.club is not None:
         found["information"] = information_loss(critics.club.upper_bound(*_low_level(seen)))
     return found
@@ -136,11 +136,17 @@ def motion_energy(clips: Tensor, cells: tuple[int, int, int]) -> Tensor:
     return adaptive_avg_pool3d(held, cells).flatten(1)
 
 
-def direction_logits(bins: Tensor, swapped: Tensor, head: DirectionHead) -> Tensor:
-    """(B,) judgements from (V, B, T, D) bins, the locals exchanged where `swapped`."""
+def direction_logits(seen: Seen, head: DirectionHead) -> Tensor:
+    """(B,) judgements from the bins, the locals exchanged where `swapped`, the global ones reversed where `turned`.
+
+    The bins are reversed and not the pixels [ours]: contrast of locals with a global view that is played backwards
+    would make features blind to direction.
+    """
+    bins = seen.query.bins
+    assert bins is not None
     means = bins[:2].mean(2)
-    exchanged = torch.where(swapped[:, None], means.flip(0), means)
-    logits: Tensor = head(exchanged[0], exchanged[1], bins[2])
+    exchanged = torch.where(seen.swapped[:, None], means.flip(0), means)
+    logits: Tensor = head(exchanged[0], exchanged[1], torch.where(seen.turned[:, None, None], bins[2].flip(1), bins[2]))
     return logits
 
 

@@ -111,10 +111,10 @@ class Run:
         if self.queue is not None and seen.key.instance is not None:
             self.queue.push(seen.key.instance[2])
         row = {"loss": loss.item(), "spread": spread(_instances(seen.query))}
-        if self.critics.direction and seen.query.bins is not None:
+        if self.critics.direction:
             with torch.no_grad():
-                logits = direction_logits(seen.query.bins, seen.swapped, self.critics.direction)
-            row["direction_accuracy"] = direction_accuracy(logits, seen.swapped, seen.backwards)
+                logits = direction_logits(seen, self.critics.direction)
+            row["direction_accuracy"] = direction_accuracy(logits, seen.swapped, seen.turned)
         return row | {name: value.item() for name, value in found.items()}
 
     def see(self, batch: Batch) -> Seen:
@@ -140,7 +140,7 @@ class Run:
             energy=None if energy is None else gather(energy, 1),
             descriptors=descriptors,
             swapped=gather(batch.swapped.to(self.device)),
-            backwards=gather(torch.tensor([view.reversed for view in views[2]], device=self.device)),
+            turned=gather(batch.turned.to(self.device)),
         )
 
     def _disturbed(self, clips: Tensor, batch: Batch) -> Tensor:

@@ -123,7 +123,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     batches = Batches(
         videos, recipe.cache_fps, recipe.views, recipe.clip.size, schedule.batch, seed,
-        objective.two_scales, objective.direction, group.rank, group.size,
+        objective.two_scales, group.rank, group.size,
         run.step * schedule.accumulate, (steps - run.step) * schedule.accumulate,
     )  # fmt: skip
     monitor, saved = Monitor(), time.monotonic()

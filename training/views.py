@@ -106,8 +106,7 @@ def sample_views(duration: float, rng: torch.Generator, spec: ViewSpec, reverse:
         duration: of the video, in seconds.
         rng: drawn from.
         spec: what to draw from.
-        reverse: play all three views backwards half of the time, as the direction task needs. The global one alone
-            would do for the task, but then contrast would make features blind to direction.
+        reverse: play all three views backwards half of the time.
     """
     stride = _stride(duration, 2 * spec.frames, rng, spec)
     span = 2 * spec.frames * stride

@@ -40,11 +40,9 @@ def passes(films) -> Callable[..., Iterator[Batch]]:
     """passes(recipe, first=0) -> the batches of a run of seed 0, from that number on."""
 
     def stream_of(recipe: Recipe, first: int = 0) -> Iterator[Batch]:
-        two_scales, reverse = recipe.objective.two_scales, recipe.objective.direction
+        two_scales = recipe.objective.two_scales
         size, batch = recipe.clip.size, recipe.schedule.batch
-        made = Batches(
-            films, recipe.cache_fps, recipe.views, size, batch, 0, two_scales, reverse, first=first, count=99
-        )
+        made = Batches(films, recipe.cache_fps, recipe.views, size, batch, 0, two_scales, first=first, count=99)
         return stream(made, 0)
 
     return stream_of

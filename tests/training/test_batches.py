@@ -16,7 +16,7 @@ PLAIN = replace(SPEC, flip=0, jitter=0)
 
 @pytest.fixture
 def batches(films) -> Batches:
-    return Batches(films, 8, SPEC, 16, 6, seed=3, reverse=True, count=5)
+    return Batches(films, 8, SPEC, 16, 6, seed=3, count=5)
 
 
 def assert_same(one: Batch, other: Batch) -> None:
@@ -64,6 +64,7 @@ def test_what_processes_render_is_together_the_batch_of_one(batches, processes):
         torch.cat([part.clips for part in parts], 1),
         [views for part in parts for views in part.views],
         torch.cat([part.swapped for part in parts]),
+        torch.cat([part.turned for part in parts]),
         torch.cat([part.recolouring for part in parts]),
     )
     assert_same(joined, batches[2])
@@ -112,7 +113,7 @@ def test_each_record_is_that_of_its_clip():
     ramp[..., 0], ramp[..., 1] = place, place[:, None]
     ramp[..., 2] = ((np.arange(60) + 0.5) / 60)[:, None, None]
     video = (ramp * 255).round().astype(np.uint8)
-    batch = Batches([video[:30], video, video[:45]], 8, PLAIN, 16, 3, seed=0, reverse=True)[0]
+    batch = Batches([video[:30], video, video[:45]], 8, PLAIN, 16, 3, seed=0)[0]
     for number, views in enumerate(batch.views):
         for i, view in enumerate(views):
             x, y, t = batch.clips[i, number].mean((1, 2, 3)).tolist()
@@ -128,20 +129,12 @@ def test_long_videos_are_drawn_more_often_by_the_root_of_their_length():
     assert (drawn / 700).tolist() == pytest.approx([1 / 7, 2 / 7, 4 / 7], abs=0.05)
 
 
-def test_the_global_view_runs_backwards_half_of_the_time_and_only_when_asked(batches):
-    few = replace(batches, size=4)
-    backwards = [view.whole.reversed for item in range(20) for view in few[item].views]
-    assert 40 < sum(backwards) < 80
-    forwards = replace(few, reverse=False)
-    assert not any(view.reversed for item in range(20) for views in forwards[item].views for view in views)
-
-
-def test_locals_are_swapped_half_of_the_time_whichever_way_the_global_view_runs(batches):
+def test_locals_are_swapped_and_global_bins_turned_half_of_the_time_independently(batches):
     few = replace(batches, size=4)
     drawn = [few[item] for item in range(30)]
-    swapped = torch.cat([batch.swapped for batch in drawn])
-    backwards = torch.tensor([views.whole.reversed for batch in drawn for views in batch.views])
-    for way in (backwards, ~backwards):
+    swapped, turned = torch.cat([batch.swapped for batch in drawn]), torch.cat([batch.turned for batch in drawn])
+    for way in (turned, ~turned):
+        assert 60 < way.sum() < 120
         assert 0.35 < swapped[way].float().mean() < 0.65
 
 

@@ -70,7 +70,7 @@ def seen() -> Seen:
         energy=torch.rand(VIEWS, BATCH, 64, generator=seeded(3)),
         descriptors=normal(VIEWS, BATCH, 64, DESCRIPTOR, seed=4),
         swapped=torch.tensor([True, False, True]),
-        backwards=torch.tensor([views.whole.reversed for views in drawn]),
+        turned=torch.tensor([False, True, True]),
     )
 
 
@@ -235,14 +235,14 @@ def test_bins_that_show_their_times_fit_their_own_and_no_others(seen):
         assert terms_of(seen._replace(bins=exchanged), objective)["match"].item() > least + 0.3
 
 
-def test_the_direction_head_gets_the_locals_in_the_wrong_order_where_swapped(seen):
+def test_the_direction_head_gets_locals_in_the_wrong_order_where_swapped_and_bins_backwards_where_turned(seen):
     def head(first: Tensor, second: Tensor, bins: Tensor) -> Tensor:
-        return first.sum(1) - 2 * second.sum(1) + 5 * bins.sum((1, 2))
+        return first.sum(1) - 2 * second.sum(1) + 5 * bins[:, 0].sum(1)
 
-    found = direction_logits(seen.query.bins, seen.swapped, head)
-    for video, swapped in enumerate(seen.swapped.tolist()):
+    found = direction_logits(seen, head)
+    for video, (swapped, turned) in enumerate(zip(seen.swapped.tolist(), seen.turned.tolist(), strict=True)):
         first, second = (seen.query.bins[i, video].mean(0).sum() for i in ((1, 0) if swapped else (0, 1)))
-        expected = first - 2 * second + 5 * seen.query.bins[2, video].sum()
+        expected = first - 2 * second + 5 * seen.query.bins[2, video, -1 if turned else 0].sum()
         assert found[video].item() == pytest.approx(expected.item(), abs=1e-3)
 
 

@@ -52,7 +52,7 @@ def step(recipe: Recipe, films: Sequence[Frames], group: Group) -> tuple[dict[st
     run.optimisers["descend"].register_step_pre_hook(keep)
     batches = Batches(
         films, recipe.cache_fps, recipe.views, recipe.clip.size, recipe.schedule.batch, 0,
-        reverse=True, rank=group.rank, processes=group.size,
+        rank=group.rank, processes=group.size,
     )  # fmt: skip
     row = run.advance(stream(batches, 0))
     return {name: value for name, value in row.items() if name != "waited"}, gradients

@@ -323,7 +323,7 @@ def test_the_teacher_follows_the_student_and_makes_the_keys(recipe, passes):
 def test_a_batch_is_seen_with_its_records(recipe, passes):
     recipe = with_objective(recipe, information="club")
     run = started(recipe)
-    batch = next(each for each in passes(recipe) if 0 < sum(trio.whole.reversed for trio in each.views) < 4)
+    batch = next(each for each in passes(recipe) if 0 < each.turned.sum() < 4)
     seen = run.see(batch)
     for view, (regions, bins) in enumerate(zip(seen.regions, seen.bins, strict=True)):
         records = [trio[view] for trio in batch.views]
@@ -332,7 +332,7 @@ def test_a_batch_is_seen_with_its_records(recipe, passes):
             spans = [(view.start, view.start + view.span) for view in records]  # a `tsm` covers its clips without a gap
             torch.testing.assert_close(bounds.t[..., 0].amin(1), torch.tensor([start for start, _ in spans]))
             torch.testing.assert_close(bounds.t[..., 1].amax(1), torch.tensor([end for _, end in spans]))
-    assert seen.backwards.tolist() == [trio.whole.reversed for trio in batch.views]
+    assert torch.equal(seen.turned, batch.turned)
     assert torch.equal(seen.swapped, batch.swapped)
     assert seen.energy.shape == seen.query.regions.shape[:3]
     torch.testing.assert_close(seen.descriptors.mean((0, 1, 2)), torch.zeros(14), atol=1e-4, rtol=0)
