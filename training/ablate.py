@@ -60,7 +60,7 @@ def main() -> None:
     with TemporaryDirectory() as scratch:
         out = options.out or Path(scratch)
         encoder = EncoderConfig(
-            width=8 if quick else 16, blocks=1 if quick else 2, look_dim=0, motion_weight=1.0, centred=options.centred
+            width=8 if quick else 16, blocks=1 if quick else 2, look_dim=0, motion_weight=1.0, centred=not options.rgb
         )
         grid = Grid(
             recipe=replace(tiny(), encoder=encoder, schedule=Schedule(batch=16 if quick else 32, steps=options.steps)),
@@ -147,7 +147,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--arms", type=_arms, default=ARMS, metavar="A1,A4,...", help="only these")
     parser.add_argument("--seeds", type=int, help="runs of each arm [3; 1 if quick]")
     parser.add_argument("--steps", type=int, help="of each run [300; 20 if quick]")
-    parser.add_argument("--centred", action="store_true", help="frames less their temporal mean, not RGB")
+    parser.add_argument("--rgb", action="store_true", help="the network sees RGB, not frames less their mean over time")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="runs at once, a thread each")
     options = parser.parse_args()
     options.seeds = options.seeds or (1 if options.quick else 3)

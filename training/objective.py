@@ -51,7 +51,7 @@ class Objective:
     temperature: float = 0.1  # of instance and region contrast
     rows: int = 64  # cells of a view that search, drawn anew each step; the others are searched all the same
     negatives: int = 64  # cells of other videos that each cell is told from
-    still: float = 0.5  # weight of a cell in which nothing moves; 1 to weigh all cells alike
+    still: float = 0.05  # weight of a cell in which nothing moves; 1 to weigh all cells alike
 
     def __post_init__(self) -> None:
         if not (self.instance or self.region or self.match or self.direction):

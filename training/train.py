@@ -32,7 +32,7 @@ from training.run import Run
 from training.whitening import fit_heads
 
 _SAVE_EVERY_S = 60.0  # what a kill costs at most
-_PROBES = 20  # a run
+_PROBES = 10  # a run
 _PROBED, _WHITENED = 256, 2560  # videos of a probe, clips that heads are fitted to
 
 _CPU, _ALONE = torch.device("cpu"), Group()
