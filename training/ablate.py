@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from encoder.errors import WorldError
 from encoder.model import Encoder
 from training.arms import ARMS, Arm
 from training.cache import FrameCache
-from training.corpus import Corpus, Manifest, make_corpus, read_frames
+from training.corpus import Corpus, Manifest, divide, make_corpus, read_frames
 from training.evidence import measure, order_accuracy
 from training.recipes import Recipe, Schedule, tiny
 from training.tables import to_markdown
@@ -64,7 +64,7 @@ def main() -> None:
         )
         grid = Grid(
             recipe=replace(tiny(), encoder=encoder, schedule=Schedule(batch=16 if quick else 32, steps=options.steps)),
-            manifests=tuple(Manifest(Path(path), unseen) for path, unseen in options.manifest),
+            manifests=options.manifest,
             videos_per_action=2 if quick else 8,
             clips=1 if quick else 3,
         )
@@ -86,22 +86,37 @@ def run_grid(grid: Grid, arms: Sequence[Arm], seeds: Iterable[int], out: Path, p
     started = time.monotonic()
     fps, size = grid.recipe.cache_fps, grid.recipe.cache_size
     frames = read_frames(grid.manifests, out / "frames", fps, size, report=_progress)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=_start, initargs=(grid, frames)) as pool:
-        runs = [pool.submit(_run, grid, arm, seed, out / "runs" / f"{arm.name}-{seed}") for arm, seed in left]
-        for count, finished in enumerate(as_completed(runs), 1):
-            rows.append(row := finished.result())
-            with results.open("a") as file:
-                file.write(json.dumps(row) + "\n")
-            left_s = (time.monotonic() - started) / count * (len(left) - count)
-            _tell(f"{row['arm']} seed {row['seed']}: {count} of {len(left)} runs, {left_s / 60:.0f} min left")
+    divide(grid.manifests, frames)  # the processes do it again: an error there would not reach the user in a sentence
+    for count, row in enumerate(_run_all(grid, frames, left, out / "runs", processes), 1):
+        rows.append(row)
+        with results.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        left_s = (time.monotonic() - started) / count * (len(left) - count)
+        _tell(f"{row['arm']} seed {row['seed']}: {count} of {len(left)} runs, {left_s / 60:.0f} min left")
     names = {(arm.name, seed) for arm, seed in wanted}
     return [row for row in rows if (row["arm"], row["seed"]) in names]
 
 
 def _rows(results: Path, keys: set[str]) -> list[dict[str, Any]]:
-    lines = results.read_text().splitlines(keepends=True) if results.exists() else []
-    return [row for line in lines if line.endswith("\n") and (row := json.loads(line))["key"] in keys]
+    """The rows with one of the keys; what a kill left of a last line is cut off."""
+    text = results.read_bytes() if results.exists() else b""
+    whole = text[: text.rfind(b"\n") + 1]
+    if whole != text:
+        os.truncate(results, len(whole))
+    return [row for line in whole.splitlines() if (row := json.loads(line))["key"] in keys]
+
+
+def _run_all(
+    grid: Grid, frames: FrameCache, left: Sequence[tuple[Arm, int]], runs: Path, processes: int
+) -> Iterator[dict[str, Any]]:
+    """Yield the row of each run as it ends; where one fails, no other is begun."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, context, initializer=_start, initargs=(grid, frames))
+    try:
+        begun = [pool.submit(_run, grid, arm, seed, runs) for arm, seed in left]
+        yield from (finished.result() for finished in as_completed(begun))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 _corpus: Corpus | None = None  # of this process: too large to send with each run
@@ -113,10 +128,10 @@ def _start(grid: Grid, frames: FrameCache) -> None:
     _corpus = make_corpus(grid.manifests, frames, grid.videos_per_action)
 
 
-def _run(grid: Grid, arm: Arm, seed: int, out: Path) -> dict[str, Any]:
+def _run(grid: Grid, arm: Arm, seed: int, runs: Path) -> dict[str, Any]:
     """Train one arm with one seed, and measure it."""
     assert _corpus is not None
-    recipe, started = grid.of(arm), time.monotonic()
+    recipe, out, started = grid.of(arm), runs / f"{arm.name}-{seed}-{grid.key(arm)}", time.monotonic()
     if arm.objective:
         path = train(recipe, _corpus.training, out, seed, resume=True)
         encoder = load_encoder(path).encoder
@@ -150,6 +165,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rgb", action="store_true", help="the network sees RGB, not frames less their mean over time")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="runs at once, a thread each")
     options = parser.parse_args()
+    try:
+        options.manifest = tuple(Manifest(Path(path), unseen) for path, unseen in options.manifest)
+    except ValueError as error:
+        parser.error(str(error))
     options.seeds = options.seeds or (1 if options.quick else 3)
     options.steps = options.steps or (20 if options.quick else 300)
     return options

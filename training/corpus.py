@@ -21,6 +21,12 @@ class Manifest:
     path: Path
     unseen: str  # regular expression that the whole name of such a group matches
 
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self.unseen)
+        except re.error as error:
+            raise ValueError(f"groups are kept back by a regular expression, got {self.unseen!r}: {error}") from error
+
     @property
     def name(self) -> str:
         """Of the data set, in tables."""
@@ -56,9 +62,9 @@ def make_corpus(manifests: Sequence[Manifest], frames: FrameCache, videos_per_ac
         videos_per_action: drawn for training, and as many others to measure on.
 
     Raises:
-        TrainingError: a manifest can't be read, or leaves no video on one of the two sides.
+        TrainingError: as in `divide`.
     """
-    sides = {manifest.name: _divided(manifest, frames) for manifest in manifests}
+    sides = divide(manifests, frames)
     trained = synthetic_collection(_TRAINED_SEED, videos_per_action, frames.size, frames.fps)
     held_out = _HELD_OUT_SEED, videos_per_action, frames.size, frames.fps
     return Corpus(
@@ -71,20 +77,32 @@ def make_corpus(manifests: Sequence[Manifest], frames: FrameCache, videos_per_ac
     )
 
 
+def divide(manifests: Sequence[Manifest], frames: FrameCache) -> dict[str, tuple[Labelled, Labelled]]:
+    """The videos of each manifest, by its name, that are trained on, and those that are not; unreadable in neither.
+
+    Raises:
+        TrainingError: a manifest can't be read, leaves no video on one of the two sides, or is named like another.
+    """
+    names = ["drawn", *(manifest.name for manifest in manifests)]
+    for manifest in manifests:
+        if names.count(manifest.name) > 1:
+            raise TrainingError(f"results go by a manifest's name, and that of {manifest.path} is taken; rename it")
+    return {manifest.name: _divided(manifest, frames) for manifest in manifests}
+
+
 def _rows(manifest: Manifest) -> list[tuple[Path, str, str]]:
     """Path, label and group of each video."""
     try:
-        with manifest.path.open(newline="", encoding="utf-8") as file:
+        with manifest.path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TrainingError(f"{manifest.path} can't be read as a manifest: {error}") from error
-    if not rows or not {"path", "label", "group"} <= rows[0].keys():
-        raise TrainingError(f"{manifest.path} lists no videos under the header path,label,group")
+    if not rows or any(row.get(name) is None for row in rows for name in ("path", "label", "group")):
+        raise TrainingError(f"{manifest.path} must list videos under the header path,label,group, all three of each")
     return [(manifest.path.parent / row["path"], row["label"], row["group"]) for row in rows]
 
 
 def _divided(manifest: Manifest, frames: FrameCache) -> tuple[Labelled, Labelled]:
-    """The videos of a manifest that are trained on, and those that are not; unreadable ones are in neither."""
     place = {path: number for number, path in enumerate(frames.paths)}
     rows = [(place[path], label, group) for path, label, group in _rows(manifest) if path in place]
     return _side(manifest, False, rows, frames), _side(manifest, True, rows, frames)
