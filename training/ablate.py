@@ -80,9 +80,12 @@ def run_grid(grid: Grid, arms: Sequence[Arm], seeds: Iterable[int], out: Path, p
     out.mkdir(parents=True, exist_ok=True)
     results = out / "results.jsonl"
     wanted = [(arm, seed) for seed in seeds for arm in arms]  # a table with fewer seeds is there early
-    rows = _rows(results, {grid.key(arm) for arm in arms})
+    names = {(arm.name, seed) for arm, seed in wanted}
+    rows = [row for row in _rows(results, {grid.key(arm) for arm in arms}) if (row["arm"], row["seed"]) in names]
     done = {(row["arm"], row["seed"]) for row in rows}
     left = [(arm, seed) for arm, seed in wanted if (arm.name, seed) not in done]
+    if not left:
+        return rows
     started = time.monotonic()
     fps, size = grid.recipe.cache_fps, grid.recipe.cache_size
     frames = read_frames(grid.manifests, out / "frames", fps, size, report=_progress)
@@ -93,8 +96,7 @@ def run_grid(grid: Grid, arms: Sequence[Arm], seeds: Iterable[int], out: Path, p
             file.write(json.dumps(row) + "\n")
         left_s = (time.monotonic() - started) / count * (len(left) - count)
         _tell(f"{row['arm']} seed {row['seed']}: {count} of {len(left)} runs, {left_s / 60:.0f} min left")
-    names = {(arm.name, seed) for arm, seed in wanted}
-    return [row for row in rows if (row["arm"], row["seed"]) in names]
+    return rows
 
 
 def _rows(results: Path, keys: set[str]) -> list[dict[str, Any]]:
