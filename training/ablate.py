@@ -162,10 +162,10 @@ def _options() -> argparse.Namespace:
         "--out", type=Path, metavar="DIR", help="results and runs, to be gone on with [nothing is kept]"
     )
     parser.add_argument("--arms", type=_arms, default=ARMS, metavar="A1,A4,...", help="only these")
-    parser.add_argument("--seeds", type=int, help="runs of each arm [3; 1 if quick]")
-    parser.add_argument("--steps", type=int, help="of each run [300; 20 if quick]")
+    parser.add_argument("--seeds", type=_count, help="runs of each arm [3; 1 if quick]")
+    parser.add_argument("--steps", type=_count, help="of each run [300; 20 if quick]")
     parser.add_argument("--rgb", action="store_true", help="the network sees RGB, not frames less their mean over time")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="runs at once, a thread each")
+    parser.add_argument("--processes", type=_count, default=os.cpu_count() or 1, help="runs at once, a thread each")
     options = parser.parse_args()
     try:
         options.manifest = tuple(Manifest(Path(path), unseen) for path, unseen in options.manifest)
@@ -174,6 +174,12 @@ def _options() -> argparse.Namespace:
     options.seeds = options.seeds or (1 if options.quick else 3)
     options.steps = options.steps or (20 if options.quick else 300)
     return options
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"one or more, got {text}")
+    return int(text)
 
 
 def _arms(names: str) -> list[Arm]:

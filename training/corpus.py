@@ -27,6 +27,10 @@ class Manifest:
         except re.error as error:
             raise ValueError(f"groups are kept back by a regular expression, got {self.unseen!r}: {error}") from error
 
+    def keeps_back(self, group: str) -> bool:
+        """Whether a group is not trained on."""
+        return re.fullmatch(self.unseen, group) is not None
+
     @property
     def name(self) -> str:
         """Of the data set, in tables."""
@@ -81,12 +85,16 @@ def divide(manifests: Sequence[Manifest], frames: FrameCache) -> dict[str, tuple
     """The videos of each manifest, by its name, that are trained on, and those that are not; unreadable in neither.
 
     Raises:
-        TrainingError: a manifest can't be read, leaves no video on one of the two sides, or is named like another.
+        TrainingError: a manifest can't be read, leaves no video on one of the two sides, is named like another, or
+            a video is on both sides.
     """
     names = ["drawn", *(manifest.name for manifest in manifests)]
     for manifest in manifests:
         if names.count(manifest.name) > 1:
             raise TrainingError(f"results go by a manifest's name, and that of {manifest.path} is taken; rename it")
+    sides = {(path, manifest.keeps_back(group)) for manifest in manifests for path, _, group in _rows(manifest)}
+    if both := [path for path, kept_back in sides if kept_back and (path, False) in sides]:
+        raise TrainingError(f"{min(both)} would be trained on and measured on; list it once, or in groups on one side")
     return {manifest.name: _divided(manifest, frames) for manifest in manifests}
 
 
@@ -109,7 +117,7 @@ def _divided(manifest: Manifest, frames: FrameCache) -> tuple[Labelled, Labelled
 
 
 def _side(manifest: Manifest, unseen: bool, rows: list[tuple[int, str, str]], frames: FrameCache) -> Labelled:
-    side = [row for row in rows if bool(re.fullmatch(manifest.unseen, row[2])) == unseen]
+    side = [row for row in rows if manifest.keeps_back(row[2]) == unseen]
     if not side:
         missing = "to measure on" if unseen else "to train on"
         raise TrainingError(f"with {manifest.unseen!r} no group of {manifest.path} is left {missing}")

@@ -86,6 +86,7 @@ def order_accuracy(state: Path, recipe: Recipe, data: Labelled) -> float:
     """How often a saved run's direction head judges the order of unseen videos rightly; 0.5 by chance."""
     run = Run(recipe, 1, 0, torch.device("cpu"), Group())
     run.restore(state)
+    run.adversary = None  # views as they are, for every arm alike
     run.student.eval()
     batch = min(recipe.schedule.batch, len(data.videos))
     batches = Batches(data.videos, data.fps, recipe.views, recipe.clip.size, batch, _SEED, count=_ORDER_BATCHES)

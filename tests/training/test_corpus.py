@@ -76,13 +76,13 @@ def test_videos_that_can_not_be_read_are_on_neither_side(signs, frames):
 
 
 def test_real_videos_are_trained_on_beside_drawn_ones_and_measured_apart(signs, frames):
-    more = written(signs.with_name("more.csv"), "1.mp4,nod,a", "2.mp4,nod,b")
+    more = written(signs.with_name("more.csv"), "1.mp4,nod,a", "0.mp4,nod,b")
     made = make_corpus([Manifest(signs, "u1"), Manifest(more, "b")], frames, 1)
     drawn = len(made.held_out.drawn.videos)
     assert len(made.training) == 3 + 1 + drawn
     assert numbers(made.training[:-drawn], frames) == [1, 2, 4, 1]
     kept_back = {name: numbers(data.videos, frames) for name, data in made.held_out.real.items()}
-    assert kept_back == {"signs": [0, 3], "more": [2]}
+    assert kept_back == {"signs": [0, 3], "more": [0]}
     assert made.held_out.main is made.held_out.real["signs"]
 
 
@@ -128,6 +128,13 @@ def test_manifests_of_one_name_are_told_apart_by_nobody(signs, frames, tmp_path)
         divide([Manifest(signs, "u1"), Manifest(others, "a")], frames)
     with pytest.raises(TrainingError, match=r"that of .*drawn.csv is taken"):
         divide([Manifest(others.replace(tmp_path / "drawn.csv"), "a")], frames)
+
+
+def test_a_video_that_one_manifest_trains_on_and_another_keeps_back_is_refused(signs, frames):
+    again = written(signs.parent / "again.csv", "0.mp4,wave,u7", "1.mp4,wave,u8")
+    assert divide([Manifest(signs, "u1"), Manifest(again, "u7")], frames)
+    with pytest.raises(TrainingError, match=r"0\.mp4 would be trained on and measured on"):
+        divide([Manifest(signs, "u1"), Manifest(again, "u8")], frames)
 
 
 def test_a_pattern_that_is_none_is_refused():
