@@ -33,9 +33,10 @@ ARMS: tuple[Arm, ...] = (
     Arm("A9", "A4 + MI-B, vCLUB", replace(_REGION, information="club")),
     Arm("A10", "A4 + order, matching", _ORDER),
     Arm("A11", "A10 + order, direction", replace(_ORDER, direction=True)),
-    Arm("A12", "the whole method", _FULL),
+    Arm("A12", "the whole method, with MI-B", _FULL),
+    Arm("A12-adv", "A12 with MI-A in place of MI-B", replace(_FULL, information="adversary")),
     Arm("A12-inst", "A12 less instance contrast", replace(_FULL, instance=None)),
     Arm("A12-reg", "A12 less regions", replace(_FULL, region=None)),
     Arm("A12-match", "A12 less matching", replace(_FULL, match=False)),
     Arm("A12-dir", "A12 less direction", replace(_FULL, direction=False)),
-)  # A12 less mutual information is A11, A12 less both order terms is A7
+)  # A12 less mutual information is A11, A12 less both order terms is A9

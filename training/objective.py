@@ -42,7 +42,7 @@ class Objective:
     instance: Literal["in batch", "decoupled", "queue"] | None = "in batch"
     two_scales: bool = True  # locals against the global view; without it three locals, as in plain contrast
     region: Literal["coverage", "nearest", "gaussian", "shuffled"] | None = "coverage"
-    information: Literal["adversary", "random", "club"] | None = "adversary"
+    information: Literal["adversary", "random", "club"] | None = "club"
     match: bool = True
     direction: bool = True
     region_weight: float = 1.0  # l_r
