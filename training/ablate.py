@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,13 +75,12 @@ def main() -> None:
         print(to_markdown(rows, options.arms))  # noqa: T201 - the result
 
 
-def run_grid(grid: Grid, arms: Sequence[Arm], seeds: Iterable[int], out: Path, processes: int) -> list[dict[str, Any]]:
+def run_grid(grid: Grid, arms: Sequence[Arm], seeds: Sequence[int], out: Path, processes: int) -> list[dict[str, Any]]:
     """Run what results.jsonl in `out` lacks, several runs at once with a thread each, and return all rows."""
     out.mkdir(parents=True, exist_ok=True)
     results = out / "results.jsonl"
     wanted = [(arm, seed) for seed in seeds for arm in arms]  # a table with fewer seeds is there early
-    names = {(arm.name, seed) for arm, seed in wanted}
-    rows = [row for row in _rows(results, {grid.key(arm) for arm in arms}) if (row["arm"], row["seed"]) in names]
+    rows = [row for row in _rows(results, {(arm.name, grid.key(arm)) for arm in arms}) if row["seed"] in set(seeds)]
     done = {(row["arm"], row["seed"]) for row in rows}
     left = [(arm, seed) for arm, seed in wanted if (arm.name, seed) not in done]
     if not left:
@@ -99,13 +98,14 @@ def run_grid(grid: Grid, arms: Sequence[Arm], seeds: Iterable[int], out: Path, p
     return rows
 
 
-def _rows(results: Path, keys: set[str]) -> list[dict[str, Any]]:
-    """The rows with one of the keys; what a kill left of a last line is cut off."""
+def _rows(results: Path, keys: set[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The rows with one of the pairs of arm and key; what a kill left of a last line is cut off."""
     text = results.read_bytes() if results.exists() else b""
     whole = text[: text.rfind(b"\n") + 1]
     if whole != text:
         os.truncate(results, len(whole))
-    return [row for line in whole.splitlines() if (row := json.loads(line))["key"] in keys]
+    rows = [json.loads(line) for line in whole.splitlines()]
+    return [row for row in rows if (row["arm"], row["key"]) in keys]
 
 
 def _run_all(
