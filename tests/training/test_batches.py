@@ -71,10 +71,11 @@ def test_what_processes_render_is_together_the_batch_of_one(batches, processes):
 
 
 def test_a_worker_process_renders_the_same_and_ends_when_it_is_no_longer_needed(batches):
+    before = set(multiprocessing.active_children())  # other tests leave decoders
     with closing(stream(batches, workers=1)) as passes:
         for item, batch in zip(range(3), passes, strict=False):
             assert_same(batch, batches[item])
-    assert multiprocessing.active_children() == []
+    assert set(multiprocessing.active_children()) <= before
 
 
 def test_a_stream_without_workers_gives_each_batch_once(batches):
