@@ -16,12 +16,12 @@ from training.views import ViewSpec
 
 @pytest.fixture(scope="session")
 def recipe() -> Recipe:
-    """The whole method on an encoder of two small parts: four steps of four videos."""
+    """The whole method, with the adversary, on an encoder of two small parts: four steps of four videos."""
     return Recipe(
         encoder=EncoderConfig(width=8, blocks=1, look_dim=8, motion_dim=8),
         clip=ClipSpec(frames=4, fps=4, size=32, hop=2),
         views=ViewSpec(frames=4, shortest_stride=0.125, longest_stride=0.375),
-        objective=Objective(rows=16, negatives=16),
+        objective=Objective(information="adversary", rows=16, negatives=16),
         schedule=Schedule(batch=4, steps=4),
         cache_fps=8,
         cache_size=36,

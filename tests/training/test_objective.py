@@ -93,11 +93,12 @@ NAMED = {
     "A9": {"instance", "region", "information"},
     "A10": {"instance", "region", "match"},
     "A11": {"instance", "region", "match", "direction"},
-    "A12": {"instance", "region", "match", "direction"},
-    "A12-inst": {"region", "match", "direction"},
-    "A12-reg": {"instance", "match", "direction"},
-    "A12-match": {"instance", "region", "direction"},
-    "A12-dir": {"instance", "region", "match"},
+    "A12": {"instance", "region", "information", "match", "direction"},
+    "A12-adv": {"instance", "region", "match", "direction"},
+    "A12-inst": {"region", "information", "match", "direction"},
+    "A12-reg": {"instance", "information", "match", "direction"},
+    "A12-match": {"instance", "region", "information", "direction"},
+    "A12-dir": {"instance", "region", "information", "match"},
 }
 
 
@@ -197,7 +198,7 @@ def test_region_contrast_is_the_mean_over_the_four_pairs_of_views(seen, kind, mo
             "nearest": nearest_targets(shared, apart),
             "gaussian": gaussian_targets(shared, apart),
         }[kind]
-        weights, negatives = motion_weights(seen.energy[one]), others(key.regions[other])
+        weights, negatives = motion_weights(seen.energy[one], FULL.still), others(key.regions[other])
         losses.append(region_contrast(seen.query.regions[one], key.regions[other], targets, weights, negatives, 0.2))
     found = terms_of(seen._replace(key=key), replace(FULL, region=kind, rows=64, temperature=0.2))["region"]
     torch.testing.assert_close(found, torch.stack(losses).mean())

@@ -26,7 +26,7 @@ def student_of(recipe, objective: Objective, **encoder: object) -> Student:
 @pytest.mark.parametrize(
     ("objective", "heads"),
     [
-        (Objective(), {"instance", "regions", "bins"}),
+        (Objective(), {"instance", "regions", "cells", "bins"}),
         (replace(BARE, region=None, instance="queue"), {"instance"}),
         (BARE, {"regions"}),
         (replace(BARE, information="club"), {"regions", "cells"}),

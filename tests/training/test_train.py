@@ -81,7 +81,7 @@ def test_a_run_leaves_an_encoder_its_metrics_its_state_and_its_curves(recipe, fi
     assert all(np.isfinite(value) for row in rows for value in row.values())
 
 
-def test_the_probe_is_asked_twenty_times_a_run_and_at_its_end(recipe, films, tmp_path, monkeypatch):
+def test_the_probe_is_asked_so_many_times_a_run_and_at_its_end(recipe, films, tmp_path, monkeypatch):
     monkeypatch.setattr(under_test, "_PROBES", 2)
     train(with_schedule(recipe, steps=7), films, tmp_path)
     probed = [row["step"] for row in read_metrics(tmp_path / "metrics.jsonl") if "recall" in row]
