@@ -18,6 +18,7 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from encoder.checkpoint import save_encoder
+from encoder.errors import in_words
 from encoder.model import Encoder
 from encoder.video import VideoError
 from training.batches import Batches, stream
@@ -65,7 +66,7 @@ def train_files(
         on_failed: called with the files that can't be read, if there are any.
 
     Raises:
-        TrainingError: the run can't start or go on.
+        TrainingError: the run can't start or go on, or its folder can't be written.
         CacheError: the frames can't be kept.
     """
     place = local_device(device)
@@ -83,7 +84,11 @@ def train_files(
             raise TrainingError(f"none of the {len(files)} files given to train on can be read as video ({reason})")
         if cache.failed and on_failed and group.leads:
             on_failed(cache.failed)
-        return train(recipe, cache, out, seed, report, resume, place, workers * (place.type == "cuda"), group)
+        try:
+            return train(recipe, cache, out, seed, report, resume, place, workers * (place.type == "cuda"), group)
+        except OSError as error:  # such as a full disk
+            what = f"{in_words(error, out)}; what was saved before is kept, to be gone on with by --resume"
+            raise TrainingError(what) from error
 
 
 def train(

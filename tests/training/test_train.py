@@ -298,6 +298,18 @@ def test_files_are_decoded_as_the_recipe_says_and_trained_on(recipe, decoded, fi
     assert load_encoder(path).fingerprint == load_encoder(alone).fingerprint
 
 
+def test_a_full_disk_is_told_in_a_sentence_that_names_the_folder(recipe, decoded, tmp_path, monkeypatch):
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    out = tmp_path / "out"
+    with pytest.raises(TrainingError) as told:
+        train_files(recipe, [Path("a"), Path("b")], out, device="cpu")
+    kept = "what was saved before is kept, to be gone on with by --resume"
+    assert str(told.value) == f"{out}: No space left on device; {kept}"
+
+
 def test_real_files_are_trained_on_and_bad_ones_reported(recipe, clip, tmp_path):
     files = [clip(tmp_path / f"{number}.mp4", number, seconds=2) for number in range(4)]
     (tmp_path / "bad.mp4").write_text("no video")
