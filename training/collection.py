@@ -6,7 +6,6 @@ frames of its partner backwards: neither places nor unordered frames tell the tw
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from training.actors import ACTORS, Actor
 from training.backgrounds import BACKGROUNDS, Background
 from training.scenes import Scene, render
 from training.textures import Rng
+from training.whole import appearing_whole
 
 
 def write_collection(
@@ -131,28 +131,15 @@ def _moments(name: str, scenes: list[Scene]) -> Iterator[tuple[str, str, str, st
         yield name, f"{start / scene.fps:.2f}", f"{frames / scene.fps:.2f}", scene.action.name
 
 
-@contextmanager
-def _appearing_whole(path: Path) -> Iterator[Path]:
-    """Give the path of a partial file that takes its real name at the end, or is removed on any error."""
-    part = path.with_name(path.name + ".part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield part
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
 def _write_table(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    with _appearing_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with appearing_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])
 
 
 def _write_video(path: Path, scenes: list[Scene]) -> None:
     """Write the scenes one after the other as H.264 that browsers play; PyAV's write errors are OSErrors."""
     options = {"movflags": "faststart"}
-    with _appearing_whole(path) as part, av.open(str(part), "w", format="mp4", options=options) as container:
+    with appearing_whole(path) as part, av.open(str(part), "w", format="mp4", options=options) as container:
         stream = container.add_stream("libx264", rate=scenes[0].fps)
         stream.width, stream.height, stream.pix_fmt = scenes[0].width, scenes[0].height, "yuv420p"
         stream.options = {"preset": "veryfast", "crf": "24", "g": "50", "bf": "0", "refs": "1"}

@@ -10,6 +10,8 @@ matplotlib.use("Agg")  # draws files, opens no window
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
+from training.whole import appearing_whole
+
 _SMOOTHED = 0.95  # how much of a curve's past stays in it
 _NOT_TERMS = {"step", "loss", "spread", "recall", "seconds", "waited", "direction_accuracy"}
 
@@ -26,13 +28,11 @@ def draw_curves(metrics: Path, out: Path) -> None:
     left.legend()
     middle.set(title="spread of the embeddings (0: collapsed)", xlabel="step", ylim=(0, 1.05))
     right.set(title="one half of a video finds the other, R@1", xlabel="step", ylim=(0, 1.05))
-    partial = out.with_name(out.name + ".part")
     try:
-        figure.savefig(partial, format="png", dpi=110)
-        partial.replace(out)
+        with appearing_whole(out) as part:
+            figure.savefig(part, format="png", dpi=110)
     finally:
         plt.close(figure)
-        partial.unlink(missing_ok=True)
 
 
 def read_metrics(metrics: Path) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from training.processes import Group, gather, sum_gradients
 from training.recipes import Recipe
 from training.student import DIM, Embedded, Student, spread
 from training.views import Bounds, View, cell_bounds
+from training.whole import appearing_whole
 
 _RAMP = 0.2  # share of the steps over which MI-B's bound comes in
 _FITS = 3  # steps of MI-B's predictor for each of the encoder's
@@ -175,12 +176,8 @@ class Run:
         }
         buffer = io.BytesIO()  # torch's own writer does not say that a disk is full
         torch.save(state, buffer)
-        partial = path.with_name(path.name + ".part")
-        try:
-            partial.write_bytes(buffer.getbuffer())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with appearing_whole(path) as part:
+            part.write_bytes(buffer.getbuffer())
 
     def load(self, path: Path, videos: str) -> None:
         """Go on from where `save` was called.

@@ -31,6 +31,7 @@ from training.processes import Group, joined, local_device, made_once, wait_for_
 from training.recipes import Recipe
 from training.run import Run
 from training.whitening import fit_heads
+from training.whole import appearing_whole
 
 _SAVE_EVERY_S = 60.0  # what a kill costs at most
 _PROBES = 10  # a run
@@ -202,9 +203,8 @@ class _Log:
         self._path, self._leads = out / "metrics.jsonl", group.leads
         if self._leads:
             kept = [row for row in read_metrics(self._path) if row["step"] < step]  # later ones are done again
-            partial = self._path.with_name(self._path.name + ".part")
-            partial.write_text("".join(json.dumps(row) + "\n" for row in kept))
-            partial.replace(self._path)
+            with appearing_whole(self._path) as part:
+                part.write_text("".join(json.dumps(row) + "\n" for row in kept))
             self._board = SummaryWriter(str(out / "tensorboard"), purge_step=step)
 
     def write(self, row: dict[str, float]) -> None:
