@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool3d, normalize
 
-from encoder.backbones import R3D18, S3D, TSM, Backbone, Maps, R2Plus1D18
+from encoder.backbones import R3D18, S3D, TSM, Backbone, EfficientNetLite0, Maps, R2Plus1D18
 from encoder.config import EncoderConfig
 
 _LOOK_CELLS = (1, 2, 2)
@@ -26,17 +26,28 @@ class Encoder(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.look = TSM(config.width, config.blocks, shifted=False) if config.look_dim else None
-        self.motion = _backbone(config)
+        self.look = _look(config) if config.look_dim else None
+        self.motion = _motion(config)
         if self.look:
             self.look_head = nn.Linear(self.look.channels * prod(_LOOK_CELLS), config.look_dim)
-        self.motion_head = nn.Linear(self.motion.channels * prod(config.cells), config.motion_dim)
+        features = self.motion.channels * prod(config.cells)
+        if config.region_cells:
+            features += self.motion.region_channels * prod(config.region_cells)
+        self.motion_head = nn.Linear(features, config.motion_dim)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Embed normalised (B, 3, T, H, W) clips as (B, D) unit vectors: [look, motion], weighed."""
-        share = self.config.motion_weight
+        share = self.motion_share(clips)
         weights = [1 - share, share] if self.look else [share]
         return torch.cat([part * weight**0.5 for part, weight in zip(self.parts(clips), weights, strict=True)], 1)
+
+    def motion_share(self, clips: Tensor) -> Tensor | float:
+        """Share of the cosine that motion decides; with `still`, (B, 1), the less the less moves in a clip."""
+        share, still = self.config.motion_weight, self.config.still
+        if not still:
+            return share
+        moved = (clips - clips.mean(2, keepdim=True)).abs().mean((1, 2, 3, 4))[:, None]
+        return share * moved / (moved + still)
 
     def parts(self, clips: Tensor) -> list[Tensor]:
         """The (B, look_dim) and (B, motion_dim) unit vectors that `forward` weighs and joins."""
@@ -47,8 +58,15 @@ class Encoder(nn.Module):
         return [self.look_head, self.motion_head] if self.look else [self.motion_head]
 
     def features(self, clips: Tensor) -> list[Tensor]:
-        """The pooled maps, (B, C 4) of look and (B, C cells) of motion, before their linear heads."""
-        motion = adaptive_avg_pool3d(self.motion_maps(clips).final, self.config.cells).flatten(1)
+        """The pooled maps, (B, C 4) of look and (B, C cells) of motion, before their linear heads.
+
+        With `region_cells` those of the regions' map follow in that of motion.
+        """
+        maps = self.motion_maps(clips)
+        pooled = [adaptive_avg_pool3d(maps.final, self.config.cells).flatten(1)]
+        if self.config.region_cells:
+            pooled.append(adaptive_avg_pool3d(maps.regions, self.config.region_cells).flatten(1))
+        motion = torch.cat(pooled, 1)
         return [self.look_feature(clips), motion] if self.look else [motion]
 
     def look_feature(self, clips: Tensor) -> Tensor:
@@ -62,7 +80,15 @@ class Encoder(nn.Module):
         return self.motion.maps(clips - clips.mean(2, keepdim=True) if self.config.centred else clips)
 
 
-def _backbone(config: EncoderConfig) -> Backbone:
+def _look(config: EncoderConfig) -> Backbone:
+    match config.look_network:
+        case "tsm":
+            return TSM(config.width, config.blocks, shifted=False)
+        case "efficientnet_lite0":
+            return EfficientNetLite0(shifted=False)
+
+
+def _motion(config: EncoderConfig) -> Backbone:
     match config.network:
         case "tsm":
             return TSM(config.width, config.blocks)
@@ -72,3 +98,5 @@ def _backbone(config: EncoderConfig) -> Backbone:
             return R2Plus1D18()
         case "s3d":
             return S3D()
+        case "efficientnet_lite0":
+            return EfficientNetLite0()

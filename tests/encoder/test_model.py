@@ -80,7 +80,8 @@ def test_a_cosine_is_the_weighed_sum_of_look_and_motion(clips, weight):
 
 # One part, other networks
 
-NETWORKS = [("tsm", 4, 32), ("r3d_18", 8, 32), ("r2plus1d_18", 8, 32), ("s3d", 16, 48)]  # with frames, pixels
+# With frames, pixels
+NETWORKS = [("tsm", 4, 32), ("r3d_18", 8, 32), ("r2plus1d_18", 8, 32), ("s3d", 16, 48), ("efficientnet_lite0", 4, 32)]
 
 
 def one_part(network: str, centred: bool, **changed: object) -> Encoder:
@@ -139,9 +140,60 @@ def test_the_look_part_sees_two_frames_whatever_network_sees_the_motion():
         assert not torch.allclose(encoder.features(clips)[1], encoder.features(changed)[1], atol=1e-3)
 
 
-def test_cells_become_a_tuple_whatever_they_were_read_from():
-    assert EncoderConfig(cells=[2, 1, 1]) == EncoderConfig(cells=(2, 1, 1))
-    assert hash(EncoderConfig(cells=[2, 1, 1])) == hash(EncoderConfig(cells=(2, 1, 1)))
+def test_the_look_part_sees_each_of_its_frames_alone_whatever_its_network(clips):
+    torch.manual_seed(0)
+    encoder = Encoder(EncoderConfig(width=8, blocks=1, look_network="efficientnet_lite0")).eval()
+    with torch.inference_mode():
+        quarter, three = (encoder.look_feature(clips[:, :, [t]]) for t in (2, 6))
+        torch.testing.assert_close(encoder.look_feature(clips), (quarter + three) / 2, atol=1e-5, rtol=1e-4)
+        assert quarter.shape == (3, 320 * 4)
+        assert encoder(clips).shape == (3, 256)
+
+
+@pytest.mark.parametrize("field", ["cells", "region_cells"])
+def test_cells_become_a_tuple_whatever_they_were_read_from(field):
+    read, written = EncoderConfig(**{field: [2, 1, 1]}), EncoderConfig(**{field: (2, 1, 1)})
+    assert read == written
+    assert hash(read) == hash(written)
+
+
+def test_with_cells_of_regions_the_motion_part_sees_both_maps(clips):
+    encoder = one_part("tsm", True, cells=(1, 1, 1), region_cells=(2, 4, 1))
+    with torch.inference_mode():
+        maps, feature, embeddings = encoder.motion_maps(clips), encoder.features(clips)[0], encoder(clips)
+        final, regions = feature.split([32, 16 * 8], 1)
+        torch.testing.assert_close(final, maps.final.mean((2, 3, 4)))
+        regions = regions.reshape(3, 16, 2, 4, 1)
+        for t, y in ((0, 0), (0, 3), (1, 0), (1, 2)):  # of a map of 8 x 8 x 8
+            expected = maps.regions[:, :, 4 * t : 4 * t + 4, 2 * y : 2 * y + 2].mean((2, 3, 4))
+            torch.testing.assert_close(regions[:, :, t, y, 0], expected)
+        torch.testing.assert_close(embeddings, normalize(encoder.motion_head(feature)))
+
+
+# Share of motion by how much moves
+
+
+def test_the_less_moves_in_a_clip_the_more_its_look_decides(clips):
+    torch.manual_seed(0)
+    shares = EncoderConfig(width=8, blocks=1, look_dim=24, motion_dim=40, motion_weight=0.6, still=0.2)
+    encoder = Encoder(shares).eval()
+    mixed = torch.stack([clips[0], clips[1] * 0.1, clips[2], clips[0, :, :1].expand(-1, 8, -1, -1)])
+    with torch.inference_mode():
+        embeddings, (look, motion) = encoder(mixed), encoder.parts(mixed)
+    for clip, embedding, seen, moved in zip(mixed, embeddings, look, motion, strict=True):
+        differences = [(frame - sum(clip.unbind(1)) / 8).abs().mean().item() for frame in clip.unbind(1)]
+        energy = sum(differences) / 8
+        share = 0.6 * energy / (energy + 0.2)
+        torch.testing.assert_close(embedding, torch.cat([(1 - share) ** 0.5 * seen, share**0.5 * moved]))
+    assert embeddings.norm(dim=1).tolist() == pytest.approx([1] * 4)
+
+
+def test_a_clip_in_which_nothing_moves_is_compared_by_its_look_alone(clips):
+    encoder = Encoder(EncoderConfig(width=8, blocks=1, still=0.01)).eval()
+    still = clips[:, :, :1].expand(-1, -1, 8, -1, -1)
+    with torch.inference_mode():
+        embeddings, look = encoder(still), encoder.parts(still)[0]
+    torch.testing.assert_close(embeddings @ embeddings.T, look @ look.T, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -151,8 +203,13 @@ def test_cells_become_a_tuple_whatever_they_were_read_from():
         ({"blocks": 0}, "sizes above zero"),
         ({"look_dim": -1}, "sizes above zero"),
         ({"look_dim": 0}, "without a look part motion_weight is 1, got 0.5"),
-        ({"network": "vgg"}, "one of tsm, r3d_18, r2plus1d_18, s3d, got .vgg."),
+        ({"network": "vgg"}, "one of tsm, r3d_18, r2plus1d_18, s3d, efficientnet_lite0, got .vgg."),
+        ({"look_network": "s3d"}, "one of tsm, efficientnet_lite0, got .s3d."),
         ({"cells": (0, 2, 2)}, "sizes above zero"),
+        ({"region_cells": (4, 0, 2)}, "sizes above zero"),
+        ({"still": -0.1}, "still is a difference of zero or more, got -0.1"),
+        ({"still": float("nan")}, "still is a difference of zero or more, got nan"),
+        ({"look_dim": 0, "motion_weight": 1.0, "still": 0.1}, "without a look part still is 0, got 0.1"),
         ({"motion_weight": 1.1}, r"share in \[0, 1\], got 1.1"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from encoder.backbones import R3D18, S3D, TSM, Backbone, R2Plus1D18
+from encoder.backbones import R3D18, S3D, TSM, Backbone, EfficientNetLite0, R2Plus1D18
 
 
 class Case(NamedTuple):
@@ -25,6 +25,7 @@ CASES = {  # a layer of kernel k adds (k - 1) strides to what is seen
     "R3D18": Case(R3D18, (53, 109), (107, 219), (1, 1, 1), 2),
     "R2Plus1D18": Case(R2Plus1D18, (53, 109), (107, 219), (1, 1, 1), 2),
     "S3D": Case(S3D, (19, 99), (59, 379), (5, 17, 17), 4),
+    "EfficientNetLite0": Case(EfficientNetLite0, (5, 19), (67, 851), (1, 32, 32), 4),
 }
 
 

@@ -3,8 +3,8 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from encoder.backbones import R3D18, S3D, TSM, Backbone, R2Plus1D18
-from encoder.backbones.lattice import Window, compose
+from encoder.backbones import R3D18, S3D, TSM, Backbone, EfficientNetLite0, R2Plus1D18
+from encoder.backbones.lattice import Late, Window, compose
 from encoder.lattice import Lattice
 
 WINDOWS = st.builds(
@@ -15,12 +15,12 @@ WINDOWS = st.builds(
 )
 
 
-def slow_places(size: int, windows: list[tuple[int, int, int]]) -> list[float]:
+def slow_places(size: int, windows: list[tuple[int, int, int, int]]) -> list[float]:
     """Where the cells lie along one axis: each at the mean of the cells before it that it sees, padding included."""
     places, step = [i + 0.5 for i in range(size)], 1
-    for kernel, stride, padding in windows:
+    for kernel, stride, padding, end in windows:
         before = [places[0] - step * i for i in range(padding, 0, -1)]
-        after = [places[-1] + step * i for i in range(1, padding + 1)]
+        after = [places[-1] + step * i for i in range(1, end + 1)]
         padded = before + places + after
         starts = range(0, len(padded) - kernel + 1, stride)
         places, step = [sum(padded[i : i + kernel]) / kernel for i in starts], step * stride
@@ -29,11 +29,15 @@ def slow_places(size: int, windows: list[tuple[int, int, int]]) -> list[float]:
     return places
 
 
-@example([((2, 1, 0),) * 3, ((2, 1, 1),) * 3], (1, 1, 1))  # padding alone makes no cell
-@given(st.lists(st.tuples(WINDOWS, WINDOWS, WINDOWS), max_size=5), st.tuples(*[st.integers(1, 60)] * 3))
+@example([(Window, ((2, 1, 0),) * 3), (Window, ((2, 1, 1),) * 3)], (1, 1, 1))  # padding alone makes no cell
+@given(
+    st.lists(st.tuples(st.sampled_from([Window, Late]), st.tuples(WINDOWS, WINDOWS, WINDOWS)), max_size=5),
+    st.tuples(*[st.integers(1, 60)] * 3),
+)
 def test_cells_lie_at_the_mean_of_what_they_see(layers, size):
-    windows = [Window(*zip(*axes, strict=True)) for axes in layers]
-    expected = [slow_places(size[axis], [layer[axis] for layer in layers]) for axis in range(3)]
+    windows = [kind(*zip(*axes, strict=True)) for kind, axes in layers]
+    seen = [[(*axes[axis], axes[axis][2] + (kind is Late and axis > 0)) for kind, axes in layers] for axis in range(3)]
+    expected = [slow_places(size[axis], seen[axis]) for axis in range(3)]
     if not all(expected):
         with pytest.raises(ValueError, match="too small for this network: no cell is left"):
             compose(size, windows)
@@ -79,6 +83,10 @@ PLACES = {  # of the regions and of the final map, for 16 frames of 112 x 112 pi
         Lattice((8, 14, 14), (2, 8, 8), (0.5, 0.5, 0.5)),
         Lattice((2, 3, 3), (8, 32, 32), (2.5, 8.5, 8.5)),  # its last pooling sees cells 0 and 1, 4 and 16 apart
     ),
+    EfficientNetLite0: (
+        Lattice((16, 14, 14), (1, 8, 8), (0.5, 7.5, 7.5)),  # each halving sees one cell more at the end
+        Lattice((16, 3, 3), (1, 32, 32), (0.5, 31.5, 31.5)),
+    ),
 }
 EVERY = pytest.mark.parametrize("make", PLACES)
 
@@ -89,7 +97,7 @@ def without_numbers(make: type[Backbone]) -> Backbone:
 
 
 @EVERY
-@pytest.mark.parametrize("size", [(16, 112, 112), (8, 64, 64), (5, 17, 49), (11, 99, 50)])
+@pytest.mark.parametrize("size", [(16, 112, 112), (8, 64, 64), (5, 33, 49), (11, 99, 50)])
 def test_both_maps_have_the_shape_of_their_lattice(make, size):
     network = without_numbers(make)
     maps = network.maps(torch.empty(2, 3, *size, device="meta"))
@@ -103,7 +111,13 @@ def test_cells_lie_where_the_strides_and_paddings_of_the_layers_put_them(make):
     assert (network.region_lattice(16, 112, 112), network.final_lattice(16, 112, 112)) == PLACES[make]
 
 
-SMALLEST = {small: (1, 16, 16), R3D18: (1, 1, 1), R2Plus1D18: (1, 1, 1), S3D: (5, 17, 17)}
+SMALLEST = {
+    small: (1, 16, 16),
+    R3D18: (1, 1, 1),
+    R2Plus1D18: (1, 1, 1),
+    S3D: (5, 17, 17),
+    EfficientNetLite0: (1, 32, 32),
+}
 
 
 @EVERY

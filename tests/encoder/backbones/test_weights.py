@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from encoder.backbones import TSM, WeightsError, load_public_weights
+from encoder.backbones import TSM, EfficientNetLite0, WeightsError, load_imagenet_weights, load_public_weights
 
 
 def network(seed: int = 0) -> TSM:
@@ -144,3 +144,42 @@ def test_code_in_a_file_is_not_run(tmp_path, ending):
 def test_a_network_saved_whole_is_refused(tmp_path):
     torch.save(network(), tmp_path / "weights.pth")
     refuses(tmp_path / "weights.pth", f" {BROKEN}")
+
+
+# Weights of ImageNet
+
+
+def published(source: nn.Module) -> dict[str, torch.Tensor]:
+    """The state dict of a file of ImageNet weights: names that begin with an underscore, and a classifier."""
+    names = {"conv_stem", "bn0", "bn1", "bn2", "blocks", "expand_conv", "depthwise_conv", "project_conv"}
+    weights = {
+        ".".join(f"_{name}" if name in names else name for name in key.split(".")): value
+        for key, value in source.state_dict().items()
+    }
+    head = {"_conv_head.weight": (1280, 320, 1, 1), "_bn1.weight": (1280,), "_fc.bias": (1000,)}
+    return weights | {key: torch.ones(shape) for key, shape in head.items()}
+
+
+def test_a_file_of_imagenet_gives_its_weights_without_the_head(tmp_path):
+    source, backbone = EfficientNetLite0(), EfficientNetLite0(shifted=False)
+    torch.save(published(source), tmp_path / "lite0.pth")
+    assert not same(backbone, source)
+    load_imagenet_weights(backbone, tmp_path / "lite0.pth")
+    assert same(backbone, source)
+
+
+def test_a_file_that_is_not_of_imagenet_is_refused_in_one_sentence_and_changes_nothing(tmp_path):
+    path, backbone, before = tmp_path / "lite0.pth", EfficientNetLite0(), EfficientNetLite0()
+    before.load_state_dict(backbone.state_dict())
+    weights, expects = published(before), "EfficientNetLite0 expects it with shape"
+    wider = {**weights, "_blocks.15._bn2.bias": torch.ones(384)}
+    for content, message in [
+        (network().state_dict(), f" lacks 'conv_stem.weight'; {expects} (32, 3, 3, 3)"),
+        (wider, f" has 'blocks.15.bn2.bias' with shape (384,); {expects} (320,)"),
+        ({**weights, "_blocks.16._bn2.bias": torch.ones(2)}, " has 'blocks.16.bn2.bias', which EfficientNetLite0 does"),
+        ([1], f" {NO_STATE_DICT}"),
+    ]:
+        torch.save(content, path)
+        with pytest.raises(WeightsError, match=f"^{re.escape(f'{path}{message}')}"):
+            load_imagenet_weights(backbone, path)
+        assert same(backbone, before)
