@@ -101,6 +101,8 @@ class _Convolution(nn.Conv2d):
     def __init__(self, before: int, after: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
         padding = kernel // 2 if stride == 1 else 0
         super().__init__(before, after, kernel, stride, padding, groups=groups, bias=False)
+        # By fan-out, as in the original; torch's default makes 16 blocks of it give next to nothing, untrained.
+        nn.init.normal_(self.weight, std=(2 * groups / (after * kernel**2)) ** 0.5)
         start = kernel // 2 - 1
         self.late = (start, start + 1) * 2 if stride == 2 else None
 

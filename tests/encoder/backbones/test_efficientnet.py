@@ -138,3 +138,11 @@ def test_a_still_clip_looks_the_same_with_and_without_shift():
     together.load_state_dict(alone.state_dict())
     still = torch.randn(1, 3, 1, 32, 32, dtype=torch.double).expand(-1, -1, 3, -1, -1)
     torch.testing.assert_close(alone(still), together(still))
+
+
+def test_an_untrained_network_tells_clips_apart():
+    torch.manual_seed(0)
+    network = EfficientNetLite0().eval()
+    with torch.inference_mode():
+        one, other = network(torch.randn(2, 3, 2, 64, 64))
+    assert 0.1 < (one - other).abs().mean() < 10
