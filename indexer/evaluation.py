@@ -137,6 +137,22 @@ def bootstrap_interval(hits: ArrayLike, owners: ArrayLike, rng: np.random.Genera
     return float(low), float(high)
 
 
+def bootstrap_difference(
+    hits: ArrayLike, others: ArrayLike, owners: ArrayLike, rng: np.random.Generator
+) -> tuple[float, float]:
+    """The 95 % interval of the mean of `hits` less that of `others`, for the same queries and the same draws of owners.
+
+    Args:
+        hits: (Q,) in [0, 1].
+        others: (Q,) in [0, 1], what something else made of the same queries.
+        owners: (Q,) as in `bootstrap_interval`.
+        rng: draws the owners.
+    """
+    halved = (1 + np.asarray(hits, dtype=np.float64) - np.asarray(others, dtype=np.float64)) / 2  # in [0, 1]
+    low, high = bootstrap_interval(halved, owners, rng)
+    return 2 * low - 1, 2 * high - 1
+
+
 def _unit_rows(embeddings: ArrayLike) -> Floats:
     rows = np.array(embeddings, dtype=np.float64)
     if rows.ndim != 2 or rows.size == 0:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from indexer import evaluation
-from indexer.evaluation import bootstrap_interval, centred, evaluate_retrieval
+from indexer.evaluation import bootstrap_difference, bootstrap_interval, centred, evaluate_retrieval
 
 
 def evaluate(embeddings, labels, groups=None, split=None, ks=(1, 2, 3, 5, 10, 1000), seed=0):
@@ -216,6 +216,20 @@ def test_the_interval_of_groups_that_agree_is_that_of_the_groups():
 
 def test_a_group_alone_says_nothing_of_others():
     assert bootstrap_interval([1, 1, 0], [7, 7, 7], np.random.default_rng(0)) == (0, 1)
+
+
+def test_the_interval_of_a_difference_is_that_of_differences_of_the_same_draws():
+    rng = np.random.default_rng(1)
+    owners = rng.integers(0, 7, 60)
+    hits, others = rng.random(60), rng.random(60)
+    draws = np.random.default_rng(0)
+    drawn = [np.concatenate([np.flatnonzero(owners == o) for o in draws.integers(7, size=7)]) for _ in range(2000)]
+    expected = np.quantile([hits[rows].mean() - others[rows].mean() for rows in drawn], [0.025, 0.975])
+    assert bootstrap_difference(hits, others, owners, np.random.default_rng(0)) == pytest.approx(tuple(expected))
+
+
+def test_a_difference_of_a_group_alone_can_be_any():
+    assert bootstrap_difference([1, 1], [0, 1], [3, 3], np.random.default_rng(0)) == (-1, 1)
 
 
 def test_groups_widen_the_interval_of_a_split():
