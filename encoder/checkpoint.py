@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from encoder.model import Encoder
 
 DEFAULT = "default"
-_FORMAT = "2"  # 2 added the motion part's network, input and cells; 1 lacks them and has what are now the defaults
-_READ = ("1", _FORMAT)
+# 2 added the motion part's network, input and cells; 1 lacks them and has what are now the defaults.
+# 3 holds matrices and kernels in float16.
+_FORMAT = "3"
+_READ = ("1", "2", _FORMAT)
 _SHIPPED = Path(__file__).parent / "weights"
 
 Weights = Mapping[str, NDArray[Any]]
@@ -43,11 +45,12 @@ class Checkpoint:
     spec: ClipSpec
     fingerprint: str  # of weights, config and spec: two encoders with the same one give the same embeddings
     name: str  # for people
-    weights: Weights = field(repr=False, compare=False)
+    weights: Weights = field(repr=False, compare=False)  # as stored
+    stated: Mapping[str, str] = field(repr=False, compare=False)  # format, config and spec, as stored
 
     @cached_property
     def encoder(self) -> "Encoder":
-        """The network, in eval mode; made when it is first asked for.
+        """The network, float32 and in eval mode; made when it is first asked for.
 
         Raises:
             CheckpointError: the weights are not those of the config.
@@ -63,17 +66,19 @@ class Checkpoint:
             raise CheckpointError(f"{self.name} does not hold the weights that its own config asks for") from error
         return encoder.eval()
 
+    def write(self, path: Path) -> None:
+        """Write what was read, with the same fingerprint, whole or not at all."""
+        _write(self.weights, self.stated, path)
+
 
 def save_encoder(encoder: "Encoder", spec: ClipSpec, path: Path) -> str:
-    """Write an encoder to a safetensors file, whole or not at all, and return its fingerprint."""
-    weights = {key: np.ascontiguousarray(value.detach().cpu().numpy()) for key, value in encoder.state_dict().items()}
+    """Write an encoder to a safetensors file, whole or not at all, and return its fingerprint.
+
+    Matrices and kernels are rounded to float16. What is loaded and saved again is not rounded further.
+    """
+    weights = {key: _rounded(value.detach().cpu().numpy()) for key, value in encoder.state_dict().items()}
     made_of = {"config": json.dumps(asdict(encoder.config)), "spec": json.dumps(asdict(spec))}
-    partial = path.with_name(path.name + ".part")
-    try:
-        partial.write_bytes(save(weights, {"format": _FORMAT, **made_of}))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    _write(weights, {"format": _FORMAT, **made_of}, path)
     return _fingerprint(weights, made_of["config"] + made_of["spec"])
 
 
@@ -94,19 +99,43 @@ def load_encoder(name: str | Path = DEFAULT) -> Checkpoint:
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} is not an encoder checkpoint ({error})") from error
     if (found := metadata.get("format")) not in _READ:
-        raise CheckpointError(f"{path} has checkpoint format {found}, this version reads {' and '.join(_READ)}")
+        raise CheckpointError(f"{path} has checkpoint format {found}, this version reads {', '.join(_READ)}")
     try:
         config = EncoderConfig(**json.loads(metadata["config"]))
         spec = ClipSpec(**json.loads(metadata["spec"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} does not say what encoder it holds") from error
     fingerprint = _fingerprint(weights, metadata["config"] + metadata["spec"])
-    return Checkpoint(config, spec, fingerprint, str(name) if str(name) in shipped() else path.name, weights)
+    return Checkpoint(config, spec, fingerprint, str(name) if str(name) in shipped() else path.name, weights, metadata)
 
 
 def shipped() -> list[str]:
     """Names of the encoders that come with the program."""
     return sorted(path.stem for path in _SHIPPED.glob("*.safetensors"))
+
+
+def _rounded(value: NDArray[Any]) -> NDArray[Any]:
+    """Float16 where it is exact enough; biases and the statistics of batch norms, whose range is wide, are small."""
+    limits = np.finfo(np.float16)
+    half = value.ndim > 1 and limits.smallest_normal <= np.abs(value).max() <= limits.max
+    return np.ascontiguousarray(value, np.float16 if half else value.dtype)
+
+
+def _write(weights: Weights, metadata: Mapping[str, str], path: Path) -> None:
+    partial = path.with_name(path.name + ".part")
+    try:
+        partial.write_bytes(_ordered(save(dict(weights), dict(metadata))))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _ordered(file: bytes) -> bytes:
+    """The file with its header in order: safetensors has the metadata in a hash map, whose order changes."""
+    start = 8 + int.from_bytes(file[:8], "little")
+    header = json.dumps(json.loads(file[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # tensors stay aligned
+    return len(header).to_bytes(8, "little") + header + file[start:]
 
 
 def _fingerprint(weights: Weights, made_of: str) -> str:

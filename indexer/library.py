@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from encoder.checkpoint import Checkpoint, CheckpointError, load_encoder, save_encoder
+from encoder.checkpoint import Checkpoint, CheckpointError, load_encoder
 from encoder.clips import Span
 from encoder.decoding import DecodePool, Failed, Job
 from encoder.errors import WorldError, in_words
@@ -73,7 +73,7 @@ class Library:
             if before != checkpoint.fingerprint and catalog.totals()[0]:
                 raise LibraryError(f"the {_ENCODER} of library {folder} is missing; put encoder {before} back there")
             catalog.set_meta(format=_FORMAT, encoder=checkpoint.fingerprint, encoder_name=checkpoint.name)
-            save_encoder(checkpoint.encoder, checkpoint.spec, folder / _ENCODER)  # last: now the library exists
+            checkpoint.write(folder / _ENCODER)  # last: now the library exists
         return cls(folder, catalog, checkpoint)
 
     @classmethod

@@ -343,7 +343,7 @@ def test_a_library_is_made_once_and_opened_only_where_there_is_one(library, chec
 
 
 def test_making_a_library_can_be_broken_off_anywhere(tmp_path, checkpoint, monkeypatch):
-    for name in ("indexer.schema.upgrade", "indexer.catalog.Catalog.set_meta", "indexer.library.save_encoder"):
+    for name in ("indexer.schema.upgrade", "indexer.catalog.Catalog.set_meta", "indexer.library.Checkpoint.write"):
         with monkeypatch.context() as patch:
             patch.setattr(name, Mock(side_effect=KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
