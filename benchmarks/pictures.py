@@ -3,9 +3,8 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from training.whole import appearing_whole
 CLIPS = 10  # a video, as `reelseek evaluate` takes it
 
 Clips = NDArray[np.uint8]  # (N, T, H, W, 3) RGB
+Features = NDArray[np.float32]  # (V, D), one a video
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,10 @@ class Pictures:
     clips: NDArray[np.int64]  # (N, T) the pictures that each clip is made of
     videos: NDArray[np.int64]  # (N,) the video that each clip is of: 0 to V - 1, in order
 
-    def __getitem__(self, clips: slice) -> Clips:
-        """Some of the clips."""
-        return self.pictures[self.clips[clips]]
+    def batches(self, size: int) -> Iterator[Clips]:
+        """Yield all clips, some at a time."""
+        for start in range(0, len(self.clips), size):
+            yield self.pictures[self.clips[start : start + size]]
 
 
 def clips_to_encode(parts: Sequence[Part], spec: ClipSpec, pool: DecodePool, kept: Path) -> Pictures:
@@ -50,6 +51,29 @@ def clips_to_encode(parts: Sequence[Part], spec: ClipSpec, pool: DecodePool, kep
 def stretched_clips(parts: Sequence[Part], spec: ClipSpec, pool: DecodePool, kept: Path) -> Pictures:
     """One clip of each video, its frames evenly spread over all of it, whatever the rate of the spec; see `_read`."""
     return _read([_stretched(part, spec) for part in parts], pool, kept)
+
+
+def stretched_features(
+    parts: Sequence[Part], spec: ClipSpec, feature: Callable[[Clips], Features], pool: DecodePool, kept: Path
+) -> Features:
+    """What `feature` makes of one clip of each video as in `stretched_clips`; kept in place of the pictures.
+
+    Args:
+        parts: the videos.
+        spec: frames and size of the clip.
+        feature: (N, T, H, W, 3) -> (N, D). What it makes of noise tells it from others, and from what it was.
+        pool: decodes.
+        kept: folder.
+    """
+    jobs = [_stretched(part, spec) for part in parts]
+    noise = np.random.default_rng(0).integers(0, 256, (1, spec.frames, spec.size, spec.size, 3), np.uint8)
+    file = kept / f"{_digest(jobs, feature(noise).round(3).tolist())}.npy"
+    if not file.exists():
+        made = {number: feature(clips)[0] for number, clips in _decoded(jobs, pool)}
+        with appearing_whole(file) as partial, partial.open("wb") as stream:
+            np.save(stream, np.stack([made[number] for number in range(len(jobs))]))
+    features: Features = np.load(file)
+    return features
 
 
 def _stretched(part: Part, spec: ClipSpec) -> Job:
@@ -67,29 +91,30 @@ def _read(jobs: Sequence[Job], pool: DecodePool, folder: Path) -> Pictures:
     """
     file = folder / f"{_digest(jobs)}.npz"
     if not file.exists():
-        seen = _joined([each for _, each in sorted(_decoded(jobs, pool), key=itemgetter(0))])
+        packed = {number: _packed(clips) for number, clips in _decoded(jobs, pool)}
+        seen = _joined([packed[number] for number in range(len(jobs))])
         with appearing_whole(file) as partial, partial.open("wb") as stream:
             np.savez(stream, pictures=seen.pictures, clips=seen.clips, videos=seen.videos)
     with np.load(file) as arrays:
         return Pictures(arrays["pictures"], arrays["clips"], arrays["videos"])
 
 
-def _digest(jobs: Sequence[Job]) -> str:
-    """Tells what is read of which files, and files that have changed since."""
+def _digest(jobs: Sequence[Job], made_by: object = None) -> str:
+    """Tells what is read of which files, files that have changed since, and what is made of it."""
     stats = [Path(job.path).stat() for job in jobs]
     made_of = [(asdict(job), stat.st_size, stat.st_mtime_ns) for job, stat in zip(jobs, stats, strict=True)]
-    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([made_of, made_by]).encode()).hexdigest()[:12]
 
 
-def _decoded(jobs: Sequence[Job], pool: DecodePool) -> Iterator[tuple[int, Pictures]]:
-    """Yield the number of each job with its pictures, as they get ready."""
+def _decoded(jobs: Sequence[Job], pool: DecodePool) -> Iterator[tuple[int, Clips]]:
+    """Yield the number of each job with its clips, as they get ready."""
     for turn in _turns(jobs):
         clips: dict[str, list[Clips]] = defaultdict(list)
         for event in pool.decode(jobs[number] for number in turn.values()):
             if isinstance(event, Decoded):
                 clips[event.path].append(event.frames)
             elif isinstance(event, Finished):
-                yield turn[event.path], _packed(np.concatenate(clips.pop(event.path)))
+                yield turn[event.path], np.concatenate(clips.pop(event.path))
             elif isinstance(event, Failed):
                 raise VideoError(event.path, f"{event.reason}; take it out, all encoders are measured on the same")
 

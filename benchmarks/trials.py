@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.manifest import ManifestError, read_manifest
-from benchmarks.pictures import Part
+from benchmarks.pictures import Features, Part
 from encoder.clips import Span
 from encoder.errors import WorldError
 from encoder.video import VideoError, probe
@@ -20,8 +20,6 @@ from training.corpus import Manifest
 LONG_S = 12.0  # a file of this length or more is cut in parts
 PARTS, LONGEST_PART_S = 4, 10.0  # of each file
 SHOWN = 0.75  # of a quarter of the file at most: then comes a gap, so that neighbours share no moment
-
-Features = NDArray[np.float32]  # (V, D), one a video
 
 
 @dataclass(frozen=True)
