@@ -8,11 +8,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -22,6 +24,7 @@ from encoder.errors import WorldError
 
 if TYPE_CHECKING:
     from encoder.model import Encoder
+    from encoder.runtime import Runtime
 
 DEFAULT = "default"
 # 2 added the motion part's network, input and cells; 1 lacks them and has what are now the defaults.
@@ -65,6 +68,17 @@ class Checkpoint:
         except RuntimeError as error:
             raise CheckpointError(f"{self.name} does not hold the weights that its own config asks for") from error
         return encoder.eval()
+
+    @cached_property
+    def embed(self) -> "Runtime":
+        """Embed clips on the CPU, by OpenVINO where it is installed, else by torch; made when it is first asked for."""
+        if find_spec("openvino"):
+            from encoder.converted import openvino_runtime
+
+            return openvino_runtime(self, user_cache_path("reelseek"))
+        from encoder.runtime import torch_runtime
+
+        return torch_runtime(self.encoder)
 
     def write(self, path: Path) -> None:
         """Write what was read, with the same fingerprint, whole or not at all."""

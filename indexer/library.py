@@ -216,10 +216,8 @@ class Library:
 
     def warm_up(self) -> None:
         """Load now what the first search would wait for: the network, its decoder process and the vector index."""
-        from encoder.runtime import embed_clips  # loads torch
-
         spec = self.checkpoint.spec
-        embed_clips(self.checkpoint.encoder, np.zeros((1, spec.frames, spec.size, spec.size, 3), np.uint8))
+        self.checkpoint.embed(np.zeros((1, spec.frames, spec.size, spec.size, 3), np.uint8))
         with self._query_lock:
             self._query_pool.start()
         self.refresh()

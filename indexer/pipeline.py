@@ -75,9 +75,7 @@ def _encode(
     underway: dict[str, _Underway], waiting: list[Decoded], checkpoint: Checkpoint
 ) -> Iterator[Progressed | Encoded]:
     if waiting:
-        from encoder.runtime import embed_clips  # torch is loaded when there is something to embed
-
-        embeddings = embed_clips(checkpoint.encoder, np.concatenate([batch.frames for batch in waiting]))
+        embeddings = checkpoint.embed(np.concatenate([batch.frames for batch in waiting]))
         ends = np.cumsum([len(batch.spans) for batch in waiting])
         for batch, part in zip(waiting, np.split(embeddings, ends[:-1]), strict=True):
             video = underway[batch.path]

@@ -1,19 +1,88 @@
+from copy import deepcopy
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from torch import nn
 
+from encoder.checkpoint import load_encoder, save_encoder
+from encoder.clips import ClipSpec
 from encoder.config import EncoderConfig
 from encoder.model import Encoder
-from encoder.runtime import embed_clips
+from encoder.runtime import embed_clips, fold_norms, torch_runtime
 from encoder.transforms import clips_to_tensor
+
+NORMS = nn.BatchNorm2d | nn.BatchNorm3d
+
+
+def made(config: EncoderConfig) -> Encoder:
+    """An encoder whose batch norms do something, as after training."""
+    torch.manual_seed(0)
+    encoder = Encoder(config).eval()
+    for norm in encoder.modules():
+        if isinstance(norm, NORMS):
+            for tensor in (norm.weight.data, norm.bias.data, norm.running_mean, norm.running_var):
+                tensor.add_(torch.rand_like(tensor) / 2)
+    return encoder
+
+
+def films(count: int, frames: int = 8, size: int = 64) -> NDArray[np.uint8]:
+    """Smooth textures, each moving at its own pace."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (count, size // 8, size // 8, 3), dtype=np.uint8)
+    pictures = coarse.repeat(8, 1).repeat(8, 2)
+    return np.stack([[np.roll(each, i * t, 1) for t in range(frames)] for i, each in enumerate(pictures)])
 
 
 def test_embeddings_are_float32_unit_vectors_equal_to_the_encoders_own():
-    torch.manual_seed(0)
-    encoder = Encoder(EncoderConfig(width=8, blocks=1)).eval()
-    frames = np.random.default_rng(0).integers(0, 256, (3, 8, 64, 64, 3), dtype=np.uint8)
+    encoder = made(EncoderConfig(width=8, blocks=1))
+    frames = films(3)
     embeddings = embed_clips(encoder, frames)
     assert embeddings.dtype == np.float32
     assert np.linalg.norm(embeddings, axis=1) == pytest.approx(np.ones(3), abs=1e-5)
     with torch.inference_mode():
         np.testing.assert_array_equal(embeddings, encoder(clips_to_tensor(torch.from_numpy(frames))).numpy())
+
+
+@pytest.mark.parametrize(
+    ("config", "frames", "size"),
+    [
+        (EncoderConfig(width=8, blocks=2), 8, 64),
+        (EncoderConfig(width=8, look_network="efficientnet_lite0"), 8, 64),
+        (EncoderConfig(network="efficientnet_lite0", look_dim=0, motion_weight=1), 4, 64),
+        (EncoderConfig(network="r3d_18", look_dim=0, motion_weight=1, cells=(1, 1, 1)), 8, 32),
+        (EncoderConfig(network="r2plus1d_18", look_dim=0, motion_weight=1, cells=(1, 1, 1)), 8, 32),
+        (EncoderConfig(network="s3d", look_dim=0, motion_weight=1, cells=(1, 1, 1)), 16, 48),
+    ],
+)
+def test_a_folded_encoder_has_no_batch_norm_left_and_gives_the_same_vectors(config, frames, size):
+    encoder, clips = made(config), films(2, frames, size)
+    folded = fold_norms(encoder)
+    left = sum(isinstance(module, NORMS) for module in folded.modules())
+    assert left == 0 or config.network == "r2plus1d_18"  # half of its convolutions are pairs with one norm in common
+    np.testing.assert_allclose(embed_clips(folded, clips), embed_clips(encoder, clips), atol=2e-5)
+
+
+def test_folding_leaves_the_encoder_as_it_was():
+    encoder = made(EncoderConfig(width=8, blocks=1))
+    before = deepcopy(encoder.state_dict())
+    torch_runtime(encoder)
+    assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 20])
+def test_the_torch_runtime_gives_the_vectors_of_the_plain_way_in_the_same_order(count):
+    encoder, clips = made(EncoderConfig(width=8, blocks=1)), films(count)
+    embeddings = torch_runtime(encoder)(clips)
+    assert embeddings.dtype == np.float32
+    np.testing.assert_allclose(embeddings, embed_clips(encoder, clips), atol=2e-5)
+
+
+def test_a_checkpoint_embeds_by_torch_where_openvino_is_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr("encoder.checkpoint.find_spec", Mock(return_value=None))
+    save_encoder(made(EncoderConfig(width=8, blocks=1)), ClipSpec(), tmp_path / "tiny.safetensors")
+    checkpoint = load_encoder(tmp_path / "tiny.safetensors")
+    np.testing.assert_allclose(checkpoint.embed(films(3)), embed_clips(checkpoint.encoder, films(3)), atol=2e-5)
+    assert checkpoint.embed is checkpoint.embed  # folded once

@@ -1,0 +1,90 @@
+"""Run an encoder by OpenVINO, which takes a converted network: made once a machine, then kept in a cache folder.
+
+With a kept one, nothing here loads torch.
+"""
+
+import hashlib
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+from openvino.frontend import FrontEndManager
+
+from encoder.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from encoder.runtime import Runtime
+
+_MODEL = "encoder.xml"
+
+
+def openvino_runtime(checkpoint: Checkpoint, cache: Path) -> "Runtime":
+    """Embed by OpenVINO, in bfloat16 where the processor computes with it, else in float32.
+
+    Args:
+        checkpoint: the encoder.
+        cache: folder of converted encoders; that this one can't be kept there is no error.
+    """
+    core = openvino.Core()
+    kept = cache / _key(checkpoint)
+    try:
+        model = core.read_model(kept / _MODEL)
+    except RuntimeError:  # none, or a damaged one
+        model = _convert(checkpoint)
+        with suppress(OSError):
+            _keep(model, kept)
+    precision = core.get_property("CPU", "INFERENCE_PRECISION_HINT")
+    if precision == openvino.Type.f16:  # its range is narrow, and nobody has measured here what it does
+        precision = openvino.Type.f32
+    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+
+    def embed(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        array: NDArray[np.float32] = compiled.infer_new_request([frames])[0]  # a request serves one thread
+        return array
+
+    return embed
+
+
+def _convert(checkpoint: Checkpoint) -> Any:
+    # The decoder that `openvino.convert_model` uses; that function itself reports its use to the makers of OpenVINO.
+    import torch
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    from encoder.transforms import clips_to_tensor
+
+    class Preprocess(torch.nn.Module):
+        def forward(self, frames: torch.Tensor) -> torch.Tensor:
+            return clips_to_tensor(frames)
+
+    whole = torch.nn.Sequential(Preprocess(), checkpoint.encoder).eval()
+    shape = checkpoint.spec.frames, checkpoint.spec.size, checkpoint.spec.size, 3
+    frontend = FrontEndManager().load_by_framework("pytorch")
+    with warnings.catch_warnings(action="ignore"):  # torch's tracer is deprecated, but OpenVINO has no other that works
+        decoder = TorchScriptPythonDecoder(whole, example_input=torch.zeros(2, *shape, dtype=torch.uint8))
+        model = frontend.convert(frontend.load(decoder))
+    model.reshape([-1, *shape])
+    return model
+
+
+def _keep(model: Any, kept: Path) -> None:
+    """Write a converted network to a folder that appears whole."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=kept.parent, prefix=".") as folder:
+        part = Path(folder) / "part"
+        openvino.save_model(model, part / _MODEL, compress_to_fp16=False)
+        rmtree(kept, ignore_errors=True)  # a damaged one
+        part.rename(kept)
+
+
+def _key(checkpoint: Checkpoint) -> str:
+    """Name of all that a converted network comes from: the encoder, the code that runs it and OpenVINO."""
+    digest = hashlib.sha256(openvino.__version__.encode())
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return f"{checkpoint.fingerprint}-{digest.hexdigest()[:12]}"
