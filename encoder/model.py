@@ -58,15 +58,8 @@ class Encoder(nn.Module):
         return [self.look_head, self.motion_head] if self.look else [self.motion_head]
 
     def features(self, clips: Tensor) -> list[Tensor]:
-        """The pooled maps, (B, C 4) of look and (B, C cells) of motion, before their linear heads.
-
-        With `region_cells` those of the regions' map follow in that of motion.
-        """
-        maps = self.motion_maps(clips)
-        pooled = [adaptive_avg_pool3d(maps.final, self.config.cells).flatten(1)]
-        if self.config.region_cells:
-            pooled.append(adaptive_avg_pool3d(maps.regions, self.config.region_cells).flatten(1))
-        motion = torch.cat(pooled, 1)
+        """What the heads are given: (B, C 4) of look, where there is one, and the motion feature."""
+        motion = self.motion_feature(clips)
         return [self.look_feature(clips), motion] if self.look else [motion]
 
     def look_feature(self, clips: Tensor) -> Tensor:
@@ -74,6 +67,14 @@ class Encoder(nn.Module):
         assert self.look is not None
         time = clips.shape[2]
         return adaptive_avg_pool3d(self.look(clips[:, :, [time // 4, 3 * time // 4]]), _LOOK_CELLS).flatten(1)
+
+    def motion_feature(self, clips: Tensor) -> Tensor:
+        """The final map of the motion part pooled to its cells, then, with `region_cells`, that of the regions."""
+        maps = self.motion_maps(clips)
+        pooled = [adaptive_avg_pool3d(maps.final, self.config.cells).flatten(1)]
+        if self.config.region_cells:
+            pooled.append(adaptive_avg_pool3d(maps.regions, self.config.region_cells).flatten(1))
+        return torch.cat(pooled, 1)
 
     def motion_maps(self, clips: Tensor) -> Maps:
         """Both maps of the motion part's network."""

@@ -1,4 +1,4 @@
-"""Batches of views, each decided by the seed and its number alone, whoever renders it.
+"""Batches of views, each decided by the seed and its number alone, whoever reads its frames.
 
 Sizes: V = 3 views, B batch, T frames, S pixels.
 """
@@ -15,20 +15,27 @@ from torch.utils.data import DataLoader, Dataset
 
 from training.cache import Frames
 from training.losses.adversary import random_values
-from training.render import render
+from training.render import frames_shown, render_frames
 from training.views import Views, ViewSpec, sample_clips, sample_views
 
-VIEWS, LOSSES, WEIGHTS = 0, 1, 2  # what the streams of random numbers of a run are for
+VIEWS, LOSSES, WEIGHTS, PUPPETS = range(4)  # what the streams of random numbers of a run are for
 
 
 class Batch(NamedTuple):
-    """What one process renders for one pass."""
+    """What one process needs for one pass."""
 
-    clips: Tensor  # (V, B, 3, T, S, S) RGB in [0, 1]: first, second, whole
+    frames: Tensor  # (V B, T, H, W, 3) uint8 that the views show: all first ones, all second ones, all whole ones
+    size: int  # S
     views: list[Views]  # B records
     swapped: Tensor  # (B,) whether the direction head gets the locals in the wrong order
     turned: Tensor  # (B,) whether it gets the global view's bins backwards
     recolouring: Tensor  # (B, PARAMETERS) random values, for the control of the adversary
+
+    def clips(self, device: torch.device | None = None) -> Tensor:
+        """Render the views there: (V, B, 3, T, S, S) RGB in [0, 1]."""
+        views = [trio[i] for i in range(3) for trio in self.views]
+        clips = render_frames(self.frames.to(device, non_blocking=True), views, self.size)
+        return clips.reshape(3, -1, *clips.shape[1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +65,8 @@ class Batches(Dataset[Batch]):
         recolouring = random_values(self.batch, rng)
         own = slice(self.rank * self.batch // self.processes, (self.rank + 1) * self.batch // self.processes)
         videos = [self.videos[video] for video in chosen[own]] * 3
-        clips = render(videos, [view[i] for i in range(3) for view in views[own]], self.fps, self.size)
-        return Batch(clips.reshape(3, -1, *clips.shape[1:]), views[own], swapped[own], turned[own], recolouring[own])
+        frames = frames_shown(videos, [view[i] for i in range(3) for view in views[own]], self.fps)
+        return Batch(frames, self.size, views[own], swapped[own], turned[own], recolouring[own])
 
     @cached_property
     def _shares(self) -> Tensor:
@@ -73,7 +80,7 @@ class Batches(Dataset[Batch]):
 
 
 def stream(batches: Batches, workers: int, pinned: bool = False) -> Generator[Batch, None, None]:
-    """Yield the batches in order, rendered ahead by worker processes; without workers, each when it is asked for."""
+    """Yield the batches in order, read ahead by worker processes; without workers, each when it is asked for."""
     if not workers:
         yield from (batches[item] for item in range(len(batches)))
         return

@@ -86,7 +86,7 @@ def draw_views(video: Frames, fps: float, views: Views, path: Path) -> None:
             _draw_view(axes, _picture(video, fps, view), view, name, colour)
         found = ((i, cell) for i in (0, 1) for cell in _moving_cells(video, fps, views[i], views.whole))
         for mark, (i, cell) in zip(_MARKS, found, strict=True):
-            shares = coverage(*_bounds(views[i], views.whole))[0, cell]
+            shares = _covered(views[i], views.whole)[0, cell]
             _outline(rows[i], cell, mark)
             for other in (shares > 0.03).nonzero().flatten().tolist():
                 _outline(rows[2], other, mark, float(shares[other] / shares.max()))
@@ -212,10 +212,15 @@ def _bounds(*views: View) -> list[Bounds]:
     return [cell_bounds([view], _LATTICE, _CLIP.size) for view in views]
 
 
+def _covered(view: View, other: View) -> Tensor:
+    cells, others = _bounds(view, other)
+    return coverage(cells, others)
+
+
 def _moving_cells(video: Frames, fps: float, local: View, whole: View) -> list[int]:
     """Of an early and a late frame, the cell in which most moves of those that the global view shows all of."""
     energy = motion_energy(render([video], [local], fps, _CLIP.size), _LATTICE.shape)[0]
-    shown = coverage(*_bounds(local, whole))[0].sum(-1) > 0.99
+    shown = _covered(local, whole)[0].sum(-1) > 0.99
     by_frame = torch.where(shown, energy, -1).reshape(_LATTICE.shape[0], -1)
     time, count = by_frame.shape
     return [frame * count + int(by_frame[frame].argmax()) for frame in (time // 4, 3 * time // 4)]

@@ -48,15 +48,16 @@ class Objective:
     region_weight: float = 1.0  # l_r
     order_weight: float = 1.0  # l_o
     information_weight: float = 0.1  # l_m
+    twins: float = 0.0  # weight of the contrast between puppets that move alike [ours]; 0 for none
     temperature: float = 0.1  # of instance and region contrast
     rows: int = 64  # cells of a view that search, drawn anew each step; the others are searched all the same
     negatives: int = 64  # cells of other videos that each cell is told from
     still: float = 0.05  # weight of a cell in which nothing moves; 1 to weigh all cells alike
 
     def __post_init__(self) -> None:
-        if not (self.instance or self.region or self.match or self.direction):
+        if not (self.instance or self.region or self.match or self.direction or self.twins):
             raise ValueError(f"an objective has at least one term that trains the encoder, got {self}")
-        if self.temperature <= 0 or min(self.rows, self.negatives) < 1:
+        if self.temperature <= 0 or self.twins < 0 or min(self.rows, self.negatives) < 1:
             raise ValueError(f"temperature, rows and negatives must be above zero, got {self}")
 
 
@@ -71,6 +72,7 @@ class Seen(NamedTuple):
     descriptors: Tensor | None  # (V, B, N, 14) of the cells, standardised
     swapped: Tensor  # (B,) whether the direction head gets the locals in the wrong order
     turned: Tensor  # (B,) whether it gets the global view's bins backwards
+    twins: Tensor | None = None  # (2, B, D) puppets, row i of both moving alike
 
 
 class Critics(nn.Module):
@@ -96,6 +98,9 @@ def terms(
     """
     found: dict[str, Tensor] = {}
     query, key = seen.query, seen.key
+    if seen.twins is not None:
+        one, other = seen.twins
+        found["twins"] = (info_nce(one, other, objective.temperature) + info_nce(other, one, objective.temperature)) / 2
     if query.instance is not None and key.instance is not None:
         found["instance"] = _instance(query.instance, key.instance, objective, queue)
     if query.look is not None and key.look is not None:
@@ -120,6 +125,7 @@ def total(found: dict[str, Tensor], objective: Objective, ramp: float) -> Tensor
         "match": objective.order_weight,
         "direction": objective.order_weight / 2,
         "information": objective.information_weight * ramp,
+        "twins": objective.twins,
     }
     return torch.stack([weights.get(name, 1.0) * value for name, value in found.items()]).sum()
 
@@ -168,13 +174,13 @@ def _regions(seen: Seen, query: Tensor, key: Tensor, objective: Objective, rng: 
     losses = []
     for one, other in _PAIRS:
         rows = torch.randperm(query.shape[2], generator=rng)[: objective.rows].to(query.device)
-        targets = _targets(seen.regions[one], seen.regions[other], objective, rng)
+        targets = _targets(seen.regions[one], seen.regions[other], rows, objective, rng)
         weights = motion_weights(seen.energy[one], objective.still)[:, rows] if seen.energy is not None else None
         losses.append(
             region_contrast(
                 query[one][:, rows],
                 key[other],
-                Targets(targets.shares[:, rows], targets.covered[:, rows]),
+                targets,
                 weights,
                 sample_negatives(key[other], objective.negatives, rng),
                 objective.temperature,
@@ -183,13 +189,13 @@ def _regions(seen: Seen, query: Tensor, key: Tensor, objective: Objective, rng: 
     return torch.stack(losses).mean()
 
 
-def _targets(cells: Bounds, others: Bounds, objective: Objective, rng: torch.Generator) -> Targets:
-    covered = coverage(cells, others)
+def _targets(cells: Bounds, others: Bounds, rows: Tensor, objective: Objective, rng: torch.Generator) -> Targets:
+    covered = coverage(cells, others, rows)
     match objective.region:
         case "nearest":
-            return nearest_targets(covered, distance(cells, others))
+            return nearest_targets(covered, distance(cells, others, rows))
         case "gaussian":
-            return gaussian_targets(covered, distance(cells, others))
+            return gaussian_targets(covered, distance(cells, others, rows))
         case "shuffled":
             return shuffled_targets(coverage_targets(covered), rng)
         case _:

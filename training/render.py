@@ -32,9 +32,18 @@ def render(videos: Sequence[NDArray[np.uint8]], views: Sequence[View], fps: floa
     Returns:
         (B, 3, T, size, size) RGB in [0, 1].
     """
-    clips = np.stack([_frames(video, view, fps) for video, view in zip(videos, views, strict=True)])
-    batch, time, height, width = clips.shape[:4]
-    pictures = torch.from_numpy(clips).permute(0, 1, 4, 2, 3).float()  # (B, T, 3, H, W)
+    return render_frames(frames_shown(videos, views, fps), views, size)
+
+
+def frames_shown(videos: Sequence[NDArray[np.uint8]], views: Sequence[View], fps: float) -> Tensor:
+    """The frames that each view shows, in its order: (B, T, H, W, 3) uint8; arguments as in `render`."""
+    return torch.from_numpy(np.stack([_frames(video, view, fps) for video, view in zip(videos, views, strict=True)]))
+
+
+def render_frames(frames: Tensor, views: Sequence[View], size: int) -> Tensor:
+    """`render` from the (B, T, H, W, 3) frames that the views show, on the device of these."""
+    batch, time, height, width = frames.shape[:4]
+    pictures = frames.permute(0, 1, 4, 2, 3).float()  # (B, T, 3, H, W)
     blur = [view.photometry.blur for view in views]
     down = _lines([view.box.y0 for view in views], [view.box.height for view in views], blur, height, size)
     across = _lines(
@@ -44,6 +53,7 @@ def render(videos: Sequence[NDArray[np.uint8]], views: Sequence[View], fps: floa
         width,
         size,
     )
+    down, across = down.to(frames.device), across.to(frames.device)
     rows = pictures.reshape(batch, -1, width) @ across.mT
     small = down.unsqueeze(1) @ rows.reshape(batch, time * 3, height, size)
     mixed = _recolour(small.reshape(batch, time, 3, -1) / 255, [view.photometry for view in views])
@@ -77,7 +87,7 @@ def _lines(starts: list[float], lengths: list[float], blur: list[float], pixels:
 def _recolour(clips: Tensor, changes: Sequence[Photometry]) -> Tensor:
     """Change the colours of (B, T, 3, pixels) clips: an affine map, since contrast turns around a clip's mean."""
     contrast, brightness, saturation, hue, grey = (
-        torch.tensor([float(getattr(change, name)) for change in changes]).view(-1, 1)
+        torch.tensor([float(getattr(change, name)) for change in changes], device=clips.device).view(-1, 1)
         for name in ("contrast", "brightness", "saturation", "hue", "grey")
     )
     matrix = _colour_matrices(saturation * (1 - grey), hue)
@@ -89,8 +99,8 @@ def _recolour(clips: Tensor, changes: Sequence[Photometry]) -> Tensor:
 
 def _colour_matrices(saturation: Tensor, hue: Tensor) -> Tensor:
     """(B, 3, 3) RGB to RGB: scale the saturation, turn the hue; both (B, 1)."""
-    turns = torch.eye(3).repeat(len(hue), 1, 1)
+    turns = torch.eye(3, device=hue.device).repeat(len(hue), 1, 1)
     cos, sin = saturation * hue.cos(), saturation * hue.sin()
     turns[:, 1:, 1:] = torch.stack([torch.cat([cos, -sin], 1), torch.cat([sin, cos], 1)], 1)
-    matrices: Tensor = _RGB @ turns @ _YIQ
+    matrices: Tensor = _RGB.to(hue.device) @ turns @ _YIQ.to(hue.device)
     return matrices

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from encoder.lattice import Lattice
 from encoder.model import Encoder
-from training.batches import LOSSES, WEIGHTS, Batch, generator
+from training.batches import LOSSES, PUPPETS, WEIGHTS, Batch, generator
 from training.errors import TrainingError
 from training.losses.adversary import Strength, ViewAdversary, recolour
 from training.losses.club import low_level, standardise
@@ -26,6 +26,7 @@ from training.losses.instance import KeyQueue, update_momentum
 from training.losses.order import direction_accuracy
 from training.objective import Critics, Seen, direction_logits, fit_loss, motion_energy, terms, total
 from training.processes import Group, gather, sum_gradients
+from training.puppets import twins
 from training.recipes import Recipe
 from training.student import DIM, Embedded, Student, spread
 from training.views import Bounds, View, cell_bounds
@@ -111,16 +112,18 @@ class Run:
         (loss / self.recipe.schedule.accumulate).backward()  # type: ignore[no-untyped-call]
         if self.queue is not None and seen.key.instance is not None:
             self.queue.push(seen.key.instance[2])
-        row = {"loss": loss.item(), "spread": spread(_instances(seen.query))}
+        values = {"loss": loss.detach()} | {name: value.detach() for name, value in found.items()}
+        row = dict(zip(values, torch.stack([*values.values()]).tolist(), strict=True))  # waits for a GPU only once
+        row["spread"] = spread(_instances(seen.query))
         if self.critics.direction:
             with torch.no_grad():
                 logits = direction_logits(seen, self.critics.direction)
             row["direction_accuracy"] = direction_accuracy(logits, seen.swapped, seen.turned)
-        return row | {name: value.item() for name, value in found.items()}
+        return row
 
     def see(self, batch: Batch) -> Seen:
         """Embed a batch, and join it with those of the other processes."""
-        clips, objective = batch.clips.to(self.device), self.recipe.objective
+        clips, objective = batch.clips(self.device), self.recipe.objective
         query = self._embedded(self.student, self._disturbed(clips, batch))
         key = query
         if self.teacher is not None:
@@ -142,7 +145,18 @@ class Run:
             descriptors=descriptors,
             swapped=gather(batch.swapped.to(self.device)),
             turned=gather(batch.turned.to(self.device)),
+            twins=self._twins(clips) if objective.twins else None,
         )
+
+    def _twins(self, clips: Tensor) -> Tensor:
+        """Puppets in front of the first frames of the batch's own views, one in four of them moving on."""
+        rng = generator(self.seed, PUPPETS, self.step, self.group.rank)
+        still = torch.rand(2, clips.shape[1], 1, 1, 1, 1, generator=rng).to(self.device) < 0.75
+        places = torch.where(still, clips[:2, :, :, :1], clips[:2])
+        span = self.recipe.clip.clip_s
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            embedded: Tensor = self.student.embed_twins(twins(places, span, rng))
+        return gather(embedded.float(), 1)
 
     def _disturbed(self, clips: Tensor, batch: Batch) -> Tensor:
         """The views with the first local recoloured, by the adversary or at random; the second stays as it is.

@@ -3,6 +3,8 @@
 Sizes: V views, B batch, C channels, N cells of the regions' map, T bins in time, D embedding.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -37,6 +39,7 @@ class Student(nn.Module):
         self.look = _head(encoder.look_head.in_features) if encoder.look else None
         self.regions = _head(motion.region_channels, CELL_DIM) if objective.region else None
         self.bins = _head(motion.channels) if objective.match or objective.direction else None
+        self.twins = _head(encoder.motion_head.in_features) if objective.twins else None
 
     def forward(self, clips: Tensor) -> Embedded:
         """Embed (V, B, 3, T, H, W) RGB in [0, 1]; all views share one pass, and so the statistics of batch-norm."""
@@ -56,6 +59,13 @@ class Student(nn.Module):
             bins=views(self.bins(maps.final.mean((3, 4)).mT)) if self.bins else None,
         )
 
+    def embed_twins(self, clips: Tensor) -> Tensor:
+        """Embed the motion of (2, B, 3, T, H, W) puppets, (2, B, D); they leave no trace in batch-norm's statistics."""
+        assert self.twins is not None
+        with _statistics_kept(self.encoder):
+            found: Tensor = self.twins(self.encoder.motion_feature(normalise(clips.flatten(0, 1))))
+        return found.reshape(*clips.shape[:2], -1)
+
     def region_lattice(self, frames: int, size: int) -> Lattice:
         """Where the N cells lie in views of that many frames and pixels."""
         return self.encoder.motion.region_lattice(frames, size, size)
@@ -69,6 +79,20 @@ def _head(channels: int, dim: int = DIM) -> nn.Sequential:
     """Two layers on the last axis, (..., C) to (..., D)."""
     hidden = max(channels, dim)
     return nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, dim))
+
+
+@contextmanager
+def _statistics_kept(network: nn.Module) -> Iterator[None]:
+    """Meanwhile batch-norm uses a batch's own statistics and remembers none."""
+    norms = [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ Sizes: B batch, T frames of a view, T_f H_f W_f cells of a feature map, N M cell
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -216,10 +217,16 @@ def _onto(edges: Tensor, starts: list[float], lengths: list[float]) -> Tensor:
     return (start + length * edges).float()
 
 
-def coverage(cells: Bounds, others: Bounds) -> Tensor:
-    """The share of each cell that each cell of another view covers: (B, N, M), |i and j| / |i|."""
-    t, y, x = (_covered(own, other) for own, other in zip(cells, others, strict=True))
-    return torch.einsum("btu,byz,bxw->btyxuzw", t, y, x).reshape(len(t), -1, t.shape[2] * y.shape[2] * x.shape[2])
+def coverage(cells: Bounds, others: Bounds, rows: Tensor | None = None) -> Tensor:
+    """The share of each cell that each cell of another view covers: (B, N, M), |i and j| / |i|.
+
+    Args:
+        cells: N of each of B views.
+        others: M of each.
+        rows: numbers of those of the N that are wanted; None for all.
+    """
+    t, y, x = _of_rows([_covered(own, other) for own, other in zip(cells, others, strict=True)], rows)
+    return torch.einsum("bnu,bnz,bnw->bnuzw", t, y, x).flatten(2)
 
 
 def time_coverage(cells: Bounds, others: Bounds) -> Tensor:
@@ -233,14 +240,20 @@ def _covered(own: Tensor, other: Tensor) -> Tensor:
     return shared.clamp(min=0) / (own[..., 1] - own[..., 0])
 
 
-def distance(cells: Bounds, others: Bounds) -> Tensor:
-    """How far apart the centres of cells lie, measured in cells of the other view: (B, N, M)."""
-    t, y, x = (_apart(own, other) for own, other in zip(cells, others, strict=True))
-    squares = t[:, :, None, None, :, None, None] + y[:, None, :, None, None, :, None]
-    squares = squares + x[:, None, None, :, None, None, :]
-    return squares.sqrt().reshape(len(t), -1, t.shape[2] * y.shape[2] * x.shape[2])
+def distance(cells: Bounds, others: Bounds, rows: Tensor | None = None) -> Tensor:
+    """How far apart the centres of cells lie, measured in cells of the other view: (B, N, M); rows as in `coverage`."""
+    t, y, x = _of_rows([_apart(own, other) for own, other in zip(cells, others, strict=True)], rows)
+    return (t[..., :, None, None] + y[..., None, :, None] + x[..., None, None, :]).sqrt().flatten(2)
 
 
 def _apart(own: Tensor, other: Tensor) -> Tensor:
     gap = own.mean(-1)[:, :, None] - other.mean(-1)[:, None]
     return (gap / (other[..., 1] - other[..., 0])[:, None]).square()
+
+
+def _of_rows(axes: list[Tensor], rows: Tensor | None) -> list[Tensor]:
+    """What (B, cells, others) along time, height and width say of each of the N cells, or of some: (B, N, others)."""
+    shape = [axis.shape[1] for axis in axes]
+    if rows is None:
+        rows = torch.arange(prod(shape), device=axes[0].device)
+    return [axis[:, place] for axis, place in zip(axes, torch.unravel_index(rows, shape), strict=True)]

@@ -21,7 +21,7 @@ def batches(films) -> Batches:
 
 def assert_same(one: Batch, other: Batch) -> None:
     assert one.views == other.views
-    for mine, yours in zip((one[0], *one[2:]), (other[0], *other[2:]), strict=True):
+    for mine, yours in zip((one.frames, *one[3:]), (other.frames, *other[3:]), strict=True):
         assert torch.equal(mine, yours)
 
 
@@ -32,7 +32,7 @@ def plain_coloured(count: int) -> list[np.ndarray]:
 
 def shown(batch: Batch) -> torch.Tensor:
     """(3, B) numbers of the videos that the views show."""
-    return (batch.clips.mean((2, 3, 4, 5)) * 25.5).round().int()
+    return (batch.clips().mean((2, 3, 4, 5)) * 25.5).round().int()
 
 
 # What a batch depends on
@@ -46,7 +46,7 @@ def test_a_batch_depends_on_seed_and_number_and_not_on_who_asked_before(batches,
     assert_same(replace(batches, videos=list(films))[4], late)
     for other in (batches[3], replace(batches, seed=4)[4]):
         assert other.views != late.views
-        assert not torch.equal(other.clips, late.clips)
+        assert not torch.equal(other.clips(), late.clips())
 
 
 def test_numbers_go_on_from_the_first(batches):
@@ -59,9 +59,10 @@ def test_numbers_go_on_from_the_first(batches):
 @pytest.mark.parametrize("processes", [2, 3])
 def test_what_processes_render_is_together_the_batch_of_one(batches, processes):
     parts = [replace(batches, rank=rank, processes=processes)[2] for rank in range(processes)]
-    assert {part.clips.shape[1] for part in parts} == {6 // processes}
+    assert {part.clips().shape[1] for part in parts} == {6 // processes}
     joined = Batch(
-        torch.cat([part.clips for part in parts], 1),
+        torch.cat([part.frames.unflatten(0, (3, -1)) for part in parts], 1).flatten(0, 1),
+        16,
         [views for part in parts for views in part.views],
         torch.cat([part.swapped for part in parts]),
         torch.cat([part.turned for part in parts]),
@@ -117,7 +118,7 @@ def test_each_record_is_that_of_its_clip():
     batch = Batches([video[:30], video, video[:45]], 8, PLAIN, 16, 3, seed=0)[0]
     for number, views in enumerate(batch.views):
         for i, view in enumerate(views):
-            x, y, t = batch.clips[i, number].mean((1, 2, 3)).tolist()
+            x, y, t = batch.clips()[i, number].mean((1, 2, 3)).tolist()
             assert x == pytest.approx(view.box.x0 + view.box.width / 2, abs=0.01)
             assert y == pytest.approx(view.box.y0 + view.box.height / 2, abs=0.01)
             assert t * 7.5 == pytest.approx(view.start + view.span / 2, abs=0.08)

@@ -277,8 +277,8 @@ def test_the_adversary_changes_the_colours_of_the_first_local_alone(recipe, pass
     run.student.register_forward_pre_hook(lambda _, given: shown.append(given[0]))
     torch.nn.init.constant_(run.adversary.head.bias, 0.5)
     run.see(batch)
-    assert torch.equal(shown[0][1:], batch.clips[1:])
-    assert not torch.allclose(shown[0][0], batch.clips[0], atol=0.05)
+    assert torch.equal(shown[0][1:], batch.clips()[1:])
+    assert not torch.allclose(shown[0][0], batch.clips()[0], atol=0.05)
 
 
 def test_the_control_recolours_by_the_values_of_its_batch(recipe, passes):
@@ -289,9 +289,9 @@ def test_the_control_recolours_by_the_values_of_its_batch(recipe, passes):
     run.student.register_forward_pre_hook(lambda _, given: shown.append(given[0]))
     run.see(batch)
     run.see(batch._replace(recolouring=torch.zeros(4, PARAMETERS)))
-    assert torch.equal(shown[0][1:], batch.clips[1:])
-    assert not torch.allclose(shown[0][0], batch.clips[0], atol=0.05)
-    torch.testing.assert_close(shown[1], batch.clips, atol=2e-3, rtol=0)
+    assert torch.equal(shown[0][1:], batch.clips()[1:])
+    assert not torch.allclose(shown[0][0], batch.clips()[0], atol=0.05)
+    torch.testing.assert_close(shown[1], batch.clips(), atol=2e-3, rtol=0)
 
 
 def test_mutual_information_comes_in_over_a_fifth_of_the_steps(recipe, passes):
@@ -313,7 +313,7 @@ def test_the_teacher_follows_the_student_and_makes_the_keys(recipe, passes):
     for old, new, student in zip(before, run.teacher.parameters(), run.student.parameters(), strict=True):
         torch.testing.assert_close(new, 0.75 * old + 0.25 * student)
     batch = next(passes(recipe))
-    seen, keys = run.see(batch), run.teacher(batch.clips)
+    seen, keys = run.see(batch), run.teacher(batch.clips())
     assert torch.equal(seen.key.instance, keys.instance)
     assert not torch.allclose(seen.query.instance, keys.instance)
     assert seen.query.instance.requires_grad
