@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 _MODEL = "encoder.xml"
 
 
-def openvino_runtime(checkpoint: Checkpoint, cache: Path) -> "Runtime":
-    """Embed by OpenVINO, in bfloat16 where the processor computes with it, else in float32.
+def openvino_runtime(checkpoint: Checkpoint, cache: Path, precision: str | None = None) -> "Runtime":
+    """Embed by OpenVINO on the CPU.
 
     Args:
         checkpoint: the encoder.
         cache: folder of converted encoders; that this one can't be kept there is no error.
+        precision: "bf16" or "f32"; None: bf16 where the processor computes with it, else f32.
     """
     core = openvino.Core()
     kept = cache / _key(checkpoint)
@@ -39,9 +40,9 @@ def openvino_runtime(checkpoint: Checkpoint, cache: Path) -> "Runtime":
         model = _convert(checkpoint)
         with suppress(OSError):
             _keep(model, kept)
-    precision = core.get_property("CPU", "INFERENCE_PRECISION_HINT")
-    if precision == openvino.Type.f16:  # its range is narrow, and nobody has measured here what it does
-        precision = openvino.Type.f32
+    if not precision:  # else f16 on some processors: its range is narrow, and what it does here was never measured
+        fastest = core.get_property("CPU", "INFERENCE_PRECISION_HINT")
+        precision = "bf16" if fastest == openvino.Type.bf16 else "f32"
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
 
     def embed(frames: NDArray[np.uint8]) -> NDArray[np.float32]:

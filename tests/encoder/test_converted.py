@@ -115,6 +115,13 @@ def test_a_cache_that_cannot_be_written_is_done_without(tiny, tmp_path):
     assert cosines(tiny, openvino_runtime(tiny, tmp_path / "file" / "cache")(clips), clips).min() > 0.999
 
 
+def test_float32_is_nearer_to_torch_than_the_processors_fastest(tiny, cache):
+    clips = films(tiny, 4)
+    exact = cosines(tiny, openvino_runtime(tiny, cache, "f32")(clips), clips).min()
+    assert exact > 0.999999
+    assert exact >= cosines(tiny, openvino_runtime(tiny, cache)(clips), clips).min() - 1e-6
+
+
 def test_threads_may_embed_side_by_side(tiny, cache):
     embed, clips = openvino_runtime(tiny, cache), films(tiny, 24)
     with ThreadPoolExecutor(4) as threads:
