@@ -38,7 +38,7 @@ def openvino_runtime(checkpoint: Checkpoint, cache: Path, precision: str | None 
         model = core.read_model(kept / _MODEL)
     except RuntimeError:  # none, or a damaged one
         model = _convert(checkpoint)
-        with suppress(OSError, RuntimeError):  # OpenVINO's own word for a full disk
+        with suppress(OSError, RuntimeError):  # full or read-only: converted anew next time
             _keep(model, kept)
     if not precision:  # else f16 on some processors: its range is narrow, and what it does here was never measured
         fastest = core.get_property("CPU", "INFERENCE_PRECISION_HINT")
