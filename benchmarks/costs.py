@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from encoder.checkpoint import DEFAULT, Checkpoint, load_encoder
-from encoder.runtime import embed_clips
 
 BATCH, THREADS, ROUNDS = 32, 2, 5
 
@@ -18,10 +17,10 @@ BATCH, THREADS, ROUNDS = 32, 2, 5
 class Cost:
     """What an encoder takes."""
 
-    clips_per_s: float  # from uint8 clips to embeddings, on two threads
+    clips_per_s: float  # from uint8 clips to embeddings, on two threads, as `index` does it
     of_shipped: float  # that rate by the one of the shipped encoder, measured in turns with it
     megabytes: float  # of weights
-    load_s: float  # from file to network, once torch is loaded
+    load_s: float  # from file to network, once torch is loaded and what can be kept of it is kept
 
 
 def measure_costs(checkpoints: Mapping[str, Checkpoint]) -> dict[str, Cost]:
@@ -34,7 +33,7 @@ def measure_costs(checkpoints: Mapping[str, Checkpoint]) -> dict[str, Cost]:
 
 
 def clips_per_s(checkpoints: Sequence[Checkpoint]) -> list[float]:
-    """How many clips each encodes in a second; they take turns, so that a busy moment meets all alike."""
+    """How many clips each embeds in a second; they take turns, so that a busy moment meets all alike."""
     rng, threads = np.random.default_rng(0), torch.get_num_threads()
     times: list[list[float]] = [[] for _ in checkpoints]
     torch.set_num_threads(THREADS)
@@ -43,7 +42,7 @@ def clips_per_s(checkpoints: Sequence[Checkpoint]) -> list[float]:
             spec = checkpoint.spec
             clips = rng.integers(0, 256, (BATCH, spec.frames, spec.size, spec.size, 3), np.uint8)
             began = time.perf_counter()
-            embed_clips(checkpoint.encoder, clips)
+            checkpoint.embed(clips)
             each.append(time.perf_counter() - began)
     torch.set_num_threads(threads)
     return [BATCH / median(each[1:]) for each in times]  # the first one warms up
@@ -51,7 +50,7 @@ def clips_per_s(checkpoints: Sequence[Checkpoint]) -> list[float]:
 
 def _load_s(name: str) -> float:
     began = time.perf_counter()
-    _ = load_encoder(name).encoder
+    _ = load_encoder(name).embed
     return time.perf_counter() - began
 
 

@@ -15,7 +15,7 @@ from encoder.checkpoint import Checkpoint
 from encoder.clips import ClipSpec
 from encoder.config import EncoderConfig
 from encoder.model import Encoder
-from encoder.runtime import embed_clips
+from encoder.runtime import torch_runtime
 from encoder.transforms import clips_to_tensor
 
 WHOLE = ClipSpec(frames=32, fps=8, size=64, hop=32)  # what trivial baselines see of a video, as in `reelseek evaluate`
@@ -66,7 +66,8 @@ def encoder_features(
     """Yield the mean embedding of the clips of each video by each of the `weighings`; the networks run once."""
     config, look = checkpoint.config, checkpoint.config.look_dim
     evenly = replace(config, motion_weight=0.5, still=0.0) if look else config
-    embeddings = _embeddings(replace(checkpoint, config=evenly).encoder, seen)
+    embed = torch_runtime(replace(checkpoint, config=evenly).encoder)
+    embeddings = np.concatenate([embed(clips) for clips in seen.batches(BATCH)])
     if not look:
         yield wanted[0], _means(embeddings, seen)
         return
@@ -76,10 +77,6 @@ def encoder_features(
         shares = _motion_shares(replace(checkpoint, config=weighed).encoder, seen)
         rows = np.hstack([parts[:, :look] * (1 - shares) ** 0.5, parts[:, look:] * shares**0.5])
         yield weighing, _means(rows, seen)
-
-
-def _embeddings(encoder: Encoder, seen: Pictures) -> Features:
-    return np.concatenate([embed_clips(encoder, clips) for clips in seen.batches(BATCH)])
 
 
 def _motion_shares(encoder: Encoder, seen: Pictures) -> Features:
