@@ -75,12 +75,11 @@ class Run:
         for settings in self.optimisers["descend"].param_groups:
             settings["lr"] = schedule.learning_rate * _rate(done, schedule.warm_up)
         row: dict[str, float] = {"waited": 0.0}
-        for number in range(schedule.accumulate):
+        for number in range(self.step * schedule.accumulate, (self.step + 1) * schedule.accumulate):
             began = time.monotonic()
             batch = next(batches)
             row["waited"] += time.monotonic() - began
-            rng = generator(self.seed, LOSSES, self.step * schedule.accumulate + number)
-            for name, value in self._descend(batch, min(1.0, done / _RAMP), rng).items():
+            for name, value in self._descend(batch, min(1.0, done / _RAMP), number).items():
                 row[name] = row.get(name, 0.0) + value / schedule.accumulate
         for network in filter(None, (self.student, self.adversary)):  # the critics see the whole batch
             sum_gradients(network)
@@ -94,20 +93,20 @@ class Run:
         self.step += 1
         return row
 
-    def _descend(self, batch: Batch, ramp: float, rng: torch.Generator) -> dict[str, float]:
-        """Add the gradient of one pass to those of the step.
+    def _descend(self, batch: Batch, ramp: float, number: int) -> dict[str, float]:
+        """Add the gradient of one pass, of that number in the run, to those of the step.
 
         One backward pass serves encoder and adversary: the adversary climbs the very loss that the encoder
         descends. A pass for each in turn would cost three times as much [ours].
         """
         objective = self.recipe.objective
-        seen = self.see(batch)
+        seen = self.see(batch, number)
         if self.critics.club:
             for _ in range(_FITS):
                 self.optimisers["fit"].zero_grad()
                 fit_loss(seen, self.critics.club).backward()  # type: ignore[no-untyped-call]
                 self.optimisers["fit"].step()
-        found = terms(seen, objective, self.critics, self.queue, rng)
+        found = terms(seen, objective, self.critics, self.queue, generator(self.seed, LOSSES, number))
         loss = total(found, objective, ramp)
         (loss / self.recipe.schedule.accumulate).backward()  # type: ignore[no-untyped-call]
         if self.queue is not None and seen.key.instance is not None:
@@ -121,8 +120,8 @@ class Run:
             row["direction_accuracy"] = direction_accuracy(logits, seen.swapped, seen.turned)
         return row
 
-    def see(self, batch: Batch) -> Seen:
-        """Embed a batch, and join it with those of the other processes."""
+    def see(self, batch: Batch, number: int = 0) -> Seen:
+        """Embed a batch, and join it with those of the other processes; its number decides the puppets."""
         clips, objective = batch.clips(self.device), self.recipe.objective
         query = self._embedded(self.student, self._disturbed(clips, batch))
         key = query
@@ -145,12 +144,12 @@ class Run:
             descriptors=descriptors,
             swapped=gather(batch.swapped.to(self.device)),
             turned=gather(batch.turned.to(self.device)),
-            twins=self._twins(clips) if objective.twins else None,
+            twins=self._twins(clips, number) if objective.twins else None,
         )
 
-    def _twins(self, clips: Tensor) -> Tensor:
+    def _twins(self, clips: Tensor, number: int) -> Tensor:
         """Puppets in front of the first frames of the batch's own views, one in four of them moving on."""
-        rng = generator(self.seed, PUPPETS, self.step, self.group.rank)
+        rng = generator(self.seed, PUPPETS, number, self.group.rank)
         still = torch.rand(2, clips.shape[1], 1, 1, 1, 1, generator=rng).to(self.device) < 0.75
         places = torch.where(still, clips[:2, :, :, :1], clips[:2])
         span = self.recipe.clip.clip_s
