@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from training.batches import LOSSES, VIEWS, WEIGHTS, Batch, Batches, generator, stream
+from training.render import render, render_frames
 from training.views import ViewSpec
 
 SPEC = ViewSpec(frames=4, shortest_stride=0.125, longest_stride=0.375)
@@ -122,6 +123,24 @@ def test_each_record_is_that_of_its_clip():
             assert x == pytest.approx(view.box.x0 + view.box.width / 2, abs=0.01)
             assert y == pytest.approx(view.box.y0 + view.box.height / 2, abs=0.01)
             assert t * 7.5 == pytest.approx(view.start + view.span / 2, abs=0.08)
+
+
+def test_the_clips_of_a_batch_are_its_views_rendered_from_the_frames_it_carries(films):
+    batch = Batches(films[3:4], 8, SPEC, 16, 1, seed=0)[0]
+    assert batch.frames.shape == (3, 4, 36, 36, 3)
+    assert batch.frames.dtype == torch.uint8
+    clips = batch.clips()
+    assert clips.shape == (3, 1, 3, 4, 16, 16)
+    assert torch.equal(batch.clips(torch.device("cpu")), clips)
+    for i, view in enumerate(batch.views[0]):
+        torch.testing.assert_close(clips[i], render([films[3]], [view], 8, 16))
+
+
+def test_frames_stand_by_view_and_then_by_video(batches):
+    batch = batches[0]
+    for (i, view), (number, trio) in itertools.product(enumerate(batch.clips()), enumerate(batch.views)):
+        own = batch.frames[i * 6 + number : i * 6 + number + 1]
+        torch.testing.assert_close(view[number], render_frames(own, [trio[i]], 16)[0])
 
 
 def test_long_videos_are_drawn_more_often_by_the_root_of_their_length():

@@ -144,6 +144,31 @@ def test_the_total_weighs_each_term_as_the_equation_says():
         assert total(found, objective, ramp).item() == pytest.approx(1 + 10 + 2e2 + order + 0.5 * ramp * 1e5)
 
 
+def test_twins_are_told_from_all_other_puppets_in_both_directions(seen):
+    one, other = twins = normal(2, 5, 8, seed=10)
+    found = terms_of(seen._replace(twins=twins), replace(FULL, temperature=0.3, twins=0.7))
+    losses = []
+    for query, key in ((one, other), (other, one)):
+        cosines = torch.stack([torch.cosine_similarity(query[i], key, dim=1) for i in range(5)]) / 0.3
+        losses += [math.log(sum(math.exp(each) for each in row)) - row[i] for i, row in enumerate(cosines.tolist())]
+    assert found["twins"].item() == pytest.approx(sum(losses) / 10, rel=1e-5)
+    others = {name: value for name, value in found.items() if name != "twins"}
+    torch.testing.assert_close(total(found, replace(FULL, twins=0.7), 1), total(others, FULL, 1) + 0.7 * found["twins"])
+
+
+def test_the_whole_method_is_without_twins(seen):
+    assert FULL.twins == 0
+    assert "twins" not in terms_of(seen, FULL)
+    assert not any(arm.objective.twins for arm in ARMS if arm.objective)
+
+
+def test_twins_alone_are_an_objective(seen):
+    alone = Objective(instance=None, region=None, information=None, match=False, direction=False, twins=1.0)
+    found = terms_of(seen._replace(query=NOTHING, key=NOTHING, twins=normal(2, 5, 8)), alone)
+    assert found.keys() == {"twins"}
+    assert total(found, alone, 1) == found["twins"]
+
+
 def slow_contrast(query: Tensor, key: Tensor, temperature: float, kind: str, queue: Tensor | None = None) -> float:
     """The mean over pairs of views and over videos of -log of the share of the own key."""
     losses = []
@@ -298,6 +323,7 @@ def test_a_single_frame_and_a_still_clip_have_no_energy():
         ({"temperature": 0.0}, "must be above zero"),
         ({"rows": 0}, "must be above zero"),
         ({"negatives": 0}, "must be above zero"),
+        ({"twins": -0.1}, "got .*twins=-0.1"),
     ],
 )
 def test_an_objective_that_cannot_train_is_refused(wrong, message):

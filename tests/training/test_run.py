@@ -14,6 +14,7 @@ from training.errors import TrainingError
 from training.losses.adversary import PARAMETERS
 from training.objective import terms, total
 from training.processes import Group
+from training.puppets import twins
 from training.recipes import Recipe, Teacher
 from training.run import Run
 
@@ -46,6 +47,7 @@ def variant(recipe: Recipe, name: str) -> Recipe:
         "random": with_objective(recipe, information="random", region="shuffled"),
         "queue": with_teacher(recipe),
         "accumulate": with_schedule(recipe, accumulate=2),
+        "twins": with_objective(with_schedule(recipe, accumulate=2), twins=0.5),
     }[name]
 
 
@@ -84,7 +86,7 @@ def gradients(run: Run) -> list[list[torch.Tensor | None]]:
 # A run that is cut off
 
 
-@pytest.mark.parametrize("name", ["adversary", "club", "random", "queue", "accumulate"])
+@pytest.mark.parametrize("name", ["adversary", "club", "random", "queue", "accumulate", "twins"])
 def test_a_run_cut_at_any_step_and_resumed_is_an_unbroken_one_bit_for_bit(recipe, passes, tmp_path, name):
     recipe = variant(recipe, name)
     run, given = started(recipe), passes(recipe)
@@ -318,6 +320,67 @@ def test_the_teacher_follows_the_student_and_makes_the_keys(recipe, passes):
     assert not torch.allclose(seen.query.instance, keys.instance)
     assert seen.query.instance.requires_grad
     assert not any(each.requires_grad for each in seen.key if each is not None)
+
+
+# Twins
+
+
+def drawn_twins(monkeypatch: pytest.MonkeyPatch) -> list[tuple[torch.Tensor, float, int]]:
+    """Where backgrounds, span and seed of the puppets that are drawn from now on will be noted."""
+    noted = []
+
+    def noting(backgrounds: torch.Tensor, span: float, rng: torch.Generator) -> torch.Tensor:
+        noted.append((backgrounds, span, rng.initial_seed()))
+        return twins(backgrounds, span, rng)
+
+    monkeypatch.setattr(under_test, "twins", noting)
+    return noted
+
+
+def test_each_pass_of_each_process_draws_puppets_of_its_own(recipe, passes, monkeypatch):
+    recipe, noted = with_schedule(with_objective(recipe, twins=1.0), accumulate=2), drawn_twins(monkeypatch)
+    for rank in range(2):
+        run, given = Run(recipe, STEPS, 0, CPU, Group(rank, 2)), passes(recipe)
+        for _ in range(2):
+            run.advance(given)
+    seeds = [seed for _, _, seed in noted]
+    assert len(set(seeds)) == len(seeds) == 8
+
+
+def test_puppets_stand_before_the_locals_most_of_which_are_stopped(recipe, passes, monkeypatch):
+    recipe, noted = with_objective(recipe, twins=1.0), drawn_twins(monkeypatch)
+    run, stopped = started(recipe), []
+    for number, batch in zip(range(10), passes(recipe), strict=False):
+        run.see(batch, number)
+        places, span, _ = noted[-1]
+        assert span == recipe.clip.clip_s
+        local = batch.clips()[:2]
+        for place, clip in zip(places.flatten(0, 1), local.flatten(0, 1), strict=True):
+            stopped.append(torch.equal(place, clip[:, :1].expand_as(clip)))
+            assert stopped[-1] or torch.equal(place, clip)
+    assert 0.6 < sum(stopped) / len(stopped) < 0.9
+
+
+def test_twins_come_to_be_found(recipe, passes):
+    recipe = with_objective(with_schedule(recipe, learning_rate=0.003, warm_up=0), twins=1.0, information=None)
+    run, batch, rows = started(recipe, steps=1000), next(passes(recipe)), []
+    for _ in range(12):
+        run.step = 0  # the same puppets again
+        rows.append(run.advance(iter([batch])))
+    assert all(math.isfinite(row["twins"]) for row in rows)
+    assert sum(row["twins"] for row in rows[-3:]) < 0.8 * sum(row["twins"] for row in rows[:3])
+
+
+def test_puppets_change_nothing_for_the_other_terms_of_a_first_step(recipe, passes):
+    recipe = with_objective(recipe, information=None, direction=False)  # whose first weights would be others
+    without, along = (started(with_objective(recipe, twins=weight)).advance(passes(recipe)) for weight in (0.0, 2.0))
+    assert along.keys() - without.keys() == {"twins"}
+    for name in ("instance", "look", "region", "match"):
+        assert along[name] == pytest.approx(without[name], rel=1e-5)
+    assert along["loss"] == pytest.approx(without["loss"] + 2 * along["twins"], rel=1e-5)
+
+
+# Records
 
 
 def test_a_batch_is_seen_with_its_records(recipe, passes):

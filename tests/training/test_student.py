@@ -10,6 +10,7 @@ from training.objective import Objective
 from training.student import CELL_DIM, DIM, Student, spread
 
 BARE = Objective(instance=None, region="coverage", information=None, match=False, direction=False)
+TWINS = replace(BARE, region=None, twins=1.0)
 
 
 @pytest.fixture
@@ -88,6 +89,57 @@ def test_cells_and_bins_are_those_of_the_encoders_maps(recipe, clips):
         for t in range(student.bin_lattice(4, 32).shape[0]):
             torch.testing.assert_close(embedded.bins[1, :, t], student.bins(maps.final[:, :, t].mean((2, 3))))
         torch.testing.assert_close(embedded.instance[1], student.instance(maps.final.mean((2, 3, 4))))
+
+
+# Twins
+
+
+def test_there_is_a_head_for_twins_only_if_they_count(recipe):
+    assert {name for name, _ in student_of(recipe, TWINS).named_children()} == {"encoder", "look", "twins"}
+    assert student_of(recipe, replace(TWINS, twins=0.0, match=True)).twins is None
+
+
+def test_twins_are_embedded_by_the_motion_feature(recipe, clips):
+    student = student_of(recipe, TWINS).eval()
+    with torch.inference_mode():
+        found = student.embed_twins(clips[:2])
+        assert found.shape == (2, 2, DIM)
+        for half in range(2):
+            feature = student.encoder.motion_feature(normalise(clips[half]))
+            torch.testing.assert_close(found[half], student.twins(feature))
+
+
+def test_twins_train_the_motion_part_and_its_head_alone(recipe, clips):
+    student = student_of(recipe, TWINS)
+    student.embed_twins(clips[:2]).square().sum().backward()
+    for name, weight in student.named_parameters():
+        trained = name.startswith(("encoder.motion.", "twins."))
+        assert (weight.grad is not None and bool((weight.grad != 0).any())) == trained, name
+
+
+def test_twins_leave_no_trace_in_the_statistics_of_batch_norm(recipe, clips):
+    def statistics(student: Student) -> list[Tensor]:
+        return [value.clone() for name, value in student.named_buffers() if "running" in name]
+
+    student = student_of(recipe, TWINS)
+    student(clips)
+    before = statistics(student)
+    student.embed_twins(clips[:2])
+    assert before
+    assert all(torch.equal(old, new) for old, new in zip(before, statistics(student), strict=True))
+    student(clips[:2])  # what views are remembered by is as it was
+    assert not any(torch.equal(old, new) for old, new in zip(before, statistics(student), strict=True))
+
+
+def test_twins_are_normalised_by_their_own_statistics_while_training(recipe, clips):
+    student = student_of(recipe, TWINS)
+    first = student.embed_twins(clips[:2])
+    student(clips)
+    torch.testing.assert_close(student.embed_twins(clips[:2]), first)
+    assert not torch.allclose(student.eval().embed_twins(clips[:2]), first, atol=1e-3)
+
+
+# Spread
 
 
 def test_spread_is_zero_of_equal_embeddings_and_one_of_those_that_fill_the_sphere():

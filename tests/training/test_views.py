@@ -160,6 +160,18 @@ def test_coverage_and_distance_are_those_of_a_slow_loop():
         assert apart[i, j].item() == pytest.approx(squares**0.5, rel=1e-4)
 
 
+@pytest.mark.parametrize("measure", [coverage, distance])
+def test_some_rows_are_measured_as_they_are_among_all(measure):
+    lattice = Lattice((4, 2, 3), (2.0, 16.0, 10.0), (1.0, 8.0, 5.0))
+    drawn = [sample_views(12, seeded(seed), SPEC, reverse=True) for seed in range(3)]
+    cells = cell_bounds([views.first for views in drawn], lattice, 32)
+    others = cell_bounds([views.whole for views in drawn], LATTICE, 32)
+    rows = torch.tensor([17, 0, 23, 5, 5])
+    found = measure(cells, others, rows)
+    assert found.shape == (3, 5, 64)
+    assert torch.equal(found, measure(cells, others)[:, rows])
+
+
 def test_time_coverage_is_coverage_of_equal_boxes():
     whole = plain_view(0, 0.5, 8)
     local = plain_view(0, 0.25, 8)
