@@ -18,7 +18,7 @@ from training.losses.adversary import random_values
 from training.render import frames_shown, render_frames
 from training.views import Views, ViewSpec, sample_clips, sample_views
 
-VIEWS, LOSSES, WEIGHTS, PUPPETS = range(4)  # what the streams of random numbers of a run are for
+VIEWS, LOSSES, WEIGHTS, PUPPETS, MOMENTS = range(5)  # what the streams of random numbers of a run are for
 
 
 class Batch(NamedTuple):

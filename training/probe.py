@@ -1,4 +1,4 @@
-"""Retrieval while training: whether one half of a video finds its other half among those of other videos."""
+"""Clips of videos in memory, and retrieval while training: whether half a video finds its other half."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ from encoder.transforms import normalise
 from indexer.evaluation import evaluate_retrieval
 from training.cache import Frames
 from training.render import render
-from training.views import View, plain_view
+from training.views import View, ViewSpec, plain_view, seen_anew
 
 _BATCH = 64
 
@@ -51,6 +51,20 @@ def plain_clips(
         part = range(start, min(start + batch, len(videos)))
         views = [_view(len(videos[i]) / fps, clip, shares[i]) for i in part]
         yield normalise(render([videos[i] for i in part], views, fps, clip.size))
+
+
+def seen_twice(
+    videos: Sequence[Frames], fps: float, clip: ClipSpec, spec: ViewSpec, rng: torch.Generator, batch: int = _BATCH
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield normalised (B, 3, T, S, S) clips of a random moment of each video: plain, and through another view."""
+    for start in range(0, len(videos), batch):
+        part = videos[start : start + batch]
+        durations = [len(video) / fps for video in part]
+        shares = torch.rand(len(part), generator=rng).tolist()
+        plain = [_view(duration, clip, share) for duration, share in zip(durations, shares, strict=True)]
+        seen = [seen_anew(view, duration, rng, spec) for view, duration in zip(plain, durations, strict=True)]
+        one, other = (normalise(render(part, views, fps, clip.size)) for views in (plain, seen))
+        yield one, other
 
 
 def _view(duration: float, clip: ClipSpec, share: float) -> View:

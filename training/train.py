@@ -21,12 +21,12 @@ from encoder.checkpoint import save_encoder
 from encoder.errors import in_words
 from encoder.model import Encoder
 from encoder.video import VideoError
-from training.batches import Batches, stream
+from training.batches import MOMENTS, Batches, generator, stream
 from training.cache import Frames, Report, build_cache
 from training.curves import draw_curves, read_metrics
 from training.errors import TrainingError
 from training.monitor import Monitor
-from training.probe import half_recall, plain_clips
+from training.probe import half_recall, seen_twice
 from training.processes import Group, joined, local_device, made_once, wait_for_all
 from training.recipes import Recipe
 from training.run import Run
@@ -35,7 +35,7 @@ from training.whole import appearing_whole
 
 _SAVE_EVERY_S = 60.0  # what a kill costs at most
 _PROBES = 10  # a run
-_PROBED, _WHITENED = 256, 2560  # videos of a probe, clips that heads are fitted to
+_PROBED, _MOMENTS = 256, 2560  # videos of a probe, moments that heads are fitted to
 
 _CPU, _ALONE = torch.device("cpu"), Group()
 
@@ -189,11 +189,11 @@ def _probe(run: Run, videos: Sequence[Frames]) -> float:
 
 
 def fit_to_videos(encoder: Encoder, recipe: Recipe, videos: Sequence[Frames], seed: int, device: torch.device) -> None:
-    """Fit the encoder's heads to plain clips from all over the videos."""
+    """Fit the encoder's heads to moments from all over the videos."""
     rng = np.random.default_rng(seed)
-    chosen = [videos[i] for i in rng.permutation(np.resize(np.arange(len(videos)), _WHITENED))]
-    clips = plain_clips(chosen, recipe.cache_fps, recipe.clip, rng.random(_WHITENED).tolist())
-    fit_heads(encoder.eval(), (each.to(device) for each in clips))
+    chosen = [videos[i] for i in rng.permutation(np.resize(np.arange(len(videos)), _MOMENTS))]
+    pairs = seen_twice(chosen, recipe.cache_fps, recipe.clip, recipe.views, generator(seed, MOMENTS))
+    fit_heads(encoder.eval(), ((plain.to(device), seen.to(device)) for plain, seen in pairs))
 
 
 class _Log:

@@ -136,6 +136,21 @@ def plain_view(start: float, stride: float, frames: int) -> View:
     return View(Box(0, 0, 1, 1), start, stride, frames)
 
 
+def seen_anew(view: View, duration: float, rng: torch.Generator, spec: ViewSpec) -> View:
+    """Another view of the same moment: a part of the picture, in other colours, a little off in time and tempo.
+
+    Args:
+        view: of the moment.
+        duration: of the video, in seconds.
+        rng: drawn from.
+        spec: flips and colours are drawn as for training.
+    """
+    stride = view.stride * math.exp(_uniform(rng, math.log(5 / 6), math.log(6 / 5)))
+    start = view.start + _uniform(rng, -view.span / 12, view.span / 12)
+    fits = max(0.0, duration - stride * view.frames)
+    return _view(min(max(0.0, start), fits), stride, (0.5, 1.0), rng, spec)
+
+
 def _view(start: float, stride: float, area: tuple[float, float], rng: torch.Generator, spec: ViewSpec) -> View:
     box, flipped = _box(rng, area), _chance(rng, spec.flip)
     return View(box, start, stride, spec.frames, flipped, photometry=_tint(rng, spec))
