@@ -24,14 +24,17 @@ class Schedule:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-5
     warm_up: float = 0.05  # share of the steps
+    look_rate: float = 1.0  # learning rate of the look part over that of the rest; less where it was trained before
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.epochs is None):
             raise ValueError(f"a schedule has either steps or epochs, got {self.steps=}, {self.epochs=}")
         if (self.steps or self.epochs or 0) <= 0:
             raise ValueError(f"a schedule has steps or epochs above zero, got {self.steps=}, {self.epochs=}")
-        if self.batch < 2 or self.accumulate < 1 or self.learning_rate <= 0 or not 0 <= self.warm_up < 1:
-            raise ValueError(f"contrast needs a batch of two or more, and rates above zero, got {self}")
+        if min(self.learning_rate, self.look_rate) <= 0 or not 0 <= self.warm_up < 1:
+            raise ValueError(f"a schedule has rates above zero and a warm-up in [0, 1), got {self}")
+        if self.batch < 2 or self.accumulate < 1:
+            raise ValueError(f"contrast needs a batch of two or more, got {self}")
 
     def steps_for(self, videos: int) -> int:
         """Steps of a run on that many videos."""

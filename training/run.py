@@ -62,7 +62,12 @@ class Run:
         self.weights = [*self.student.parameters()]
         if self.critics.direction:
             self.weights += self.critics.direction.parameters()
-        descend = torch.optim.AdamW(self.weights, schedule.learning_rate, weight_decay=schedule.weight_decay)
+        look = {*self.student.encoder.look.parameters()} if self.student.encoder.look else set()
+        groups = [
+            {"params": [weight for weight in self.weights if weight not in look], "over": 1.0},
+            {"params": [weight for weight in self.weights if weight in look], "over": schedule.look_rate},
+        ]
+        descend = torch.optim.AdamW(groups, schedule.learning_rate, weight_decay=schedule.weight_decay)
         self.optimisers: dict[str, torch.optim.Optimizer] = {"descend": descend}
         if self.adversary:
             self.optimisers["ascend"] = torch.optim.Adam(self.adversary.parameters(), _CRITIC_RATE, maximize=True)
@@ -73,7 +78,7 @@ class Run:
         """Take one step; say what each term was and how many seconds the step waited for its views."""
         done, schedule = self.step / self.steps, self.recipe.schedule
         for settings in self.optimisers["descend"].param_groups:
-            settings["lr"] = schedule.learning_rate * _rate(done, schedule.warm_up)
+            settings["lr"] = schedule.learning_rate * settings["over"] * _rate(done, schedule.warm_up)
         row: dict[str, float] = {"waited": 0.0}
         for number in range(self.step * schedule.accumulate, (self.step + 1) * schedule.accumulate):
             began = time.monotonic()

@@ -16,6 +16,7 @@ from encoder.transforms import normalise
 from training.objective import Objective
 
 DIM, CELL_DIM = 128, 64  # D, and that of cells, of which there are many
+_WIDEST = 512  # hidden layer of a head
 
 
 class Embedded(NamedTuple):
@@ -77,7 +78,7 @@ class Student(nn.Module):
 
 def _head(channels: int, dim: int = DIM) -> nn.Sequential:
     """Two layers on the last axis, (..., C) to (..., D)."""
-    hidden = max(channels, dim)
+    hidden = min(max(channels, dim), _WIDEST)
     return nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, dim))
 
 

@@ -107,7 +107,7 @@ def test_steps_and_batch_can_be_changed_and_nothing_else_changes():
         ({"steps": -1}, "steps or epochs above zero"),
         ({"epochs": 0}, "steps or epochs above zero"),
         ({"steps": 5, "batch": 1}, "a batch of two or more"),
-        ({"steps": 5, "accumulate": 0}, "rates above zero"),
+        ({"steps": 5, "accumulate": 0}, "a batch of two or more"),
         ({"steps": 5, "learning_rate": 0}, "rates above zero"),
         ({"steps": 5, "warm_up": 1}, "rates above zero"),
     ],
