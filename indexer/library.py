@@ -19,22 +19,18 @@ from sqlalchemy.exc import ArgumentError
 
 from encoder.checkpoint import Checkpoint, CheckpointError, load_encoder
 from encoder.clips import Span
-from encoder.decoding import DecodePool, Failed, Job
+from encoder.decoding import DecodePool
 from encoder.errors import WorldError, in_words
-from encoder.video import VideoError
 from indexer import schema
-from indexer.align import Timeline
 from indexer.catalog import Catalog, CatalogError, FileState, KnownFile, is_below
 from indexer.discover import PathError, discover, resolve
-from indexer.pipeline import Encoded, encode_videos
+from indexer.query import embed_query
 from indexer.search import Match, Query, search
 from indexer.update import Failure, Progress, Update, UpdateReport
 from indexer.vectors import CacheError, VectorIndex
 
 _FORMAT = "1"
 _ENCODER = "encoder.safetensors"
-_MOST_WINDOWS = 128  # of a query
-_FINER = 4  # a query's windows start at quarters of a grid frame: where they meet the video's phase they are equal
 
 
 class LibraryError(WorldError):
@@ -194,25 +190,13 @@ class Library:
             return search(query, self.catalog, self._index, k, self.checkpoint.spec.clip_s)
 
     def embed_query(self, clip: str | Path, span: Span | None = None) -> Query:
-        """Embed the windows of a clip, much closer together than the library's.
-
-        So offsets come out finer than its hop, and some windows show the very frames that the library's clips show.
+        """Embed a clip as it is and as what it may have been before it was edited.
 
         Raises:
             VideoError: the clip can't be read.
         """
-        spec = replace(self.checkpoint.spec, hop=1)
-        job = Job(str(clip), spec, span, clips=_MOST_WINDOWS, finer=_FINER)
         with self._query_lock:
-            events = list(encode_videos([job], self.checkpoint, self._query_pool))
-        last = events[-1]
-        if isinstance(last, Failed):
-            raise VideoError(clip, last.reason)
-        assert isinstance(last, Encoded)
-        spans = last.video.spans
-        starts = np.array([part.start for part in spans])
-        whole = Span(spans[0].start, spans[-1].end)
-        return Query(Timeline(whole, starts, self.checkpoint.spec.clip_s), last.video.embeddings)
+            return embed_query(clip, span, self.checkpoint, self._query_pool)
 
     def warm_up(self) -> None:
         """Load now what the first search would wait for: the network, its decoder process and the vector index."""

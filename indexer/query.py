@@ -1,0 +1,94 @@
+"""A query clip -> its embedded readings: decoded once, or twice where there may be a video inside it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+
+import numpy as np
+
+from encoder.checkpoint import Checkpoint
+from encoder.clips import ClipSpec, Span
+from encoder.decoding import Decoded, DecodePool, Failed, Job
+from encoder.video import VideoError
+from indexer.align import Timeline
+from indexer.insets import cut, insets, without_bars
+from indexer.pipeline import Encoded, encode_videos
+from indexer.readings import (
+    FINER,
+    MOST_WINDOWS,
+    OTHER_STRIDES,
+    Pictures,
+    Reading,
+    Shots,
+    as_it_is,
+    embedded,
+    resampled,
+)
+from indexer.search import Query
+
+_LONGEST_S = 15.0  # of a query that is read in other ways than as it is: its pictures are all in memory
+_LARGER = 2  # times the side of a clip's pictures: of those that insets are cut from
+
+
+def embed_query(clip: str | Path, span: Span | None, checkpoint: Checkpoint, pool: DecodePool) -> Query:
+    """Embed the windows of a clip, much closer together than a library's, and those of its other readings.
+
+    So offsets come out finer than the library's hop, and some windows show the very frames that its clips show.
+
+    Raises:
+        VideoError: the clip can't be read.
+    """
+    span, spec = span or Span(0.0, inf), checkpoint.spec
+    read = _pictures(clip, span, spec, pool)
+    if read is None:
+        return Query([_long_reading(clip, span, checkpoint, pool)])
+    shots = [as_it_is(*read, spec), *_guesses(*read, clip, spec, pool)]
+    return Query(embedded(shots, checkpoint.embed(np.concatenate([one.frames for one in shots]))))
+
+
+def _guesses(pictures: Pictures, shown: Span, clip: str | Path, spec: ClipSpec, pool: DecodePool) -> Iterator[Shots]:
+    """The query at other tempos, the picture between its bars, the videos that may lie in it, and tempos of these."""
+    bars, boxes = without_bars(pictures), insets(pictures)
+    if bars or boxes:
+        larger = _pictures(clip, shown, replace(spec, size=_LARGER * spec.size), pool)
+        assert larger is not None  # it was short enough before
+        parts = [cut(larger[0], box, spec.size) for box in boxes]
+        yield from (resampled(part, shown, spec) for part in parts)
+        yield from (resampled(part, shown, spec, stride, apart=2) for part in parts[:1] for stride in OTHER_STRIDES)
+        if bars:
+            pictures = cut(larger[0], bars, spec.size)
+            yield resampled(pictures, shown, spec)
+    yield from (resampled(pictures, shown, spec, stride) for stride in OTHER_STRIDES)
+
+
+def _pictures(clip: str | Path, span: Span, spec: ClipSpec, pool: DecodePool) -> tuple[Pictures, Span] | None:
+    """All pictures of a part of a clip, `FINER` to a grid frame, and when they are shown; None if it is a long part."""
+    fps = spec.fps * FINER
+    if _LONGEST_S < span.duration < inf:
+        return None
+    part = Span(span.start, min(span.end, span.start + _LONGEST_S + 1 / fps))
+    batches: list[Decoded] = []
+    for event in pool.decode([Job(str(clip), ClipSpec(1, fps, spec.size, hop=1), part)]):
+        if isinstance(event, Failed):
+            raise VideoError(clip, event.reason)
+        if isinstance(event, Decoded):
+            batches.append(event)
+    pictures = np.concatenate([batch.frames[:, 0] for batch in batches])
+    shown = Span(batches[0].spans[0].start, batches[-1].spans[-1].end)
+    return (pictures, shown) if shown.duration <= _LONGEST_S else None
+
+
+def _long_reading(clip: str | Path, span: Span, checkpoint: Checkpoint, pool: DecodePool) -> Reading:
+    """A long part of a clip as it is, of which there is never more than a batch of windows in memory."""
+    spec = replace(checkpoint.spec, hop=1)
+    job = Job(str(clip), spec, span, clips=MOST_WINDOWS, finer=FINER)
+    last = list(encode_videos([job], checkpoint, pool))[-1]
+    if isinstance(last, Failed):
+        raise VideoError(clip, last.reason)
+    assert isinstance(last, Encoded)
+    spans = last.video.spans
+    whole = Span(spans[0].start, spans[-1].end)
+    return Reading(
+        Timeline(whole, np.array([part.start for part in spans]), checkpoint.spec.clip_s), last.video.embeddings
+    )

@@ -1,0 +1,98 @@
+"""What a query may have been before it was edited, as the clips of its readings: at other tempos, of parts of it.
+
+A copy is often slower or faster than what it was made of, lies between bars or over another video. Each guess at what
+it was is a reading, which is searched for like a query of its own.
+
+Sizes: N pictures, S their side, Q windows, T frames, D embedding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoder.clips import ClipSpec, Span
+from indexer.align import Segment, Timeline
+
+Pictures = NDArray[np.uint8]  # (N, S, S, 3) RGB
+
+FINER = 4  # pictures to a grid frame: where windows of a query meet the video's phase, they show the very same frames
+OTHER_STRIDES = (2, 3, 6, 8)  # pictures from one frame to the next, so tempos 2, 1.33, 0.67 and 0.5
+MOST_WINDOWS = 128  # of a query as it is
+_MOST_OF_OTHERS = 64  # of any other reading
+
+
+@dataclass(frozen=True)
+class Shots:
+    """The clips of a reading, still to be embedded."""
+
+    frames: NDArray[np.uint8]  # (Q, T, S, S, 3)
+    timeline: Timeline  # on the reading's clock
+    rate: float  # seconds of the reading for each second of the query
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The embedded windows of one guess at what a query was, on a clock that runs as that did."""
+
+    timeline: Timeline
+    embeddings: NDArray[np.float32]  # (Q, D)
+    rate: float = 1.0  # seconds of the reading for each second of the query
+
+    def in_query(self, segment: Segment, trust: float) -> Segment:
+        """A segment of the reading as one of the query, its score times `trust`."""
+        span = Span(segment.query.start / self.rate, segment.query.end / self.rate)
+        return replace(segment, query=span, score=segment.score * trust, tempo=segment.tempo * self.rate)
+
+
+def as_it_is(pictures: Pictures, span: Span, spec: ClipSpec) -> Shots:
+    """The windows of a query from every picture on, or every grid frame where those were too many.
+
+    Args:
+        pictures: the query, `FINER` to a grid frame.
+        span: when they are shown, in seconds of the file.
+        spec: of the library's clips.
+    """
+    last = _last(len(pictures), FINER, spec)
+    return _shots(pictures, span, spec, FINER, 1 if last < MOST_WINDOWS else _step(last, FINER, MOST_WINDOWS))
+
+
+def resampled(pictures: Pictures, span: Span, spec: ClipSpec, stride: int = FINER, apart: int = 1) -> Shots:
+    """The windows of a guess: that a query is `stride / FINER` times as slow as what it was.
+
+    Args:
+        pictures: as of `as_it_is`, or a part of each.
+        span: when they are shown, in seconds of the file.
+        spec: of the library's clips.
+        stride: pictures from one frame to the next.
+        apart: frames from one window to the next, where there are not too many windows.
+    """
+    step = _step(_last(len(pictures), stride, spec), apart * stride, _MOST_OF_OTHERS)
+    return _shots(pictures, span, spec, stride, step)
+
+
+def embedded(shots: Sequence[Shots], embeddings: NDArray[np.float32]) -> list[Reading]:
+    """The readings whose clips, one after the other, have the given embeddings."""
+    ends = np.cumsum([len(one.frames) for one in shots])
+    parts = np.split(embeddings, ends[:-1])
+    return [Reading(one.timeline, part, one.rate) for one, part in zip(shots, parts, strict=True)]
+
+
+def _last(count: int, stride: int, spec: ClipSpec) -> int:
+    """The picture at which the last window starts."""
+    return max(0, count - 1 - (spec.frames - 1) * stride)
+
+
+def _step(last: int, least: int, most: int) -> int:
+    """Pictures from one window to the next: so many times the least that no more than `most` start before the last."""
+    return max(1, -(-last // (most * least))) * least
+
+
+def _shots(pictures: Pictures, span: Span, spec: ClipSpec, stride: int, step: int) -> Shots:
+    last, rate = _last(len(pictures), stride, spec), FINER / stride
+    begins = np.array(sorted({*range(0, last + 1, step), last}))
+    shown = begins[:, None] + stride * np.arange(spec.frames)
+    starts = span.start + begins / (spec.fps * FINER)
+    timeline = Timeline(Span(span.start * rate, span.end * rate), starts * rate, spec.clip_s)
+    return Shots(pictures[shown.clip(max=len(pictures) - 1)], timeline, rate)  # a short query holds its last picture

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from encoder.clips import ClipSpec, Span
+from indexer.align import Segment
+from indexer.readings import FINER, Reading, as_it_is, embedded, resampled
+
+SPEC = ClipSpec(frames=8, fps=4.0, size=2, hop=4)
+
+
+def numbered(count):
+    """Pictures that show their own number."""
+    return np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 2, 2, 3))
+
+
+def span_of(count, start=0.0):
+    return Span(start, start + count / (SPEC.fps * FINER))
+
+
+def shown(shots):
+    return shots.frames[..., 0, 0, 0].astype(int)
+
+
+def test_a_query_as_it_is_has_a_window_from_every_picture_on():
+    shots = as_it_is(numbered(80), span_of(80, 3.0), SPEC)
+    assert np.array_equal(shown(shots), np.arange(52)[:, None] + 4 * np.arange(8))
+    assert shots.timeline.starts == pytest.approx(3 + np.arange(52) / 16)
+    assert (shots.rate, shots.timeline.span, shots.timeline.window_s) == (1, Span(3, 8), SPEC.clip_s)
+
+
+def test_a_query_of_too_many_windows_has_one_every_grid_frame_and_one_at_the_end():
+    shots = as_it_is(numbered(250), span_of(250), SPEC)
+    assert np.array_equal(shown(shots)[:, 0], [*range(0, 221, 4), 221])
+
+
+@pytest.mark.parametrize("stride", [2, 3, 6, 8])
+def test_a_resampled_query_shows_pictures_that_far_apart_and_counts_their_time_as_its_own(stride):
+    shots = resampled(numbered(80), span_of(80, 3.0), SPEC, stride)
+    first = shown(shots)[:, 0]
+    assert np.array_equal(shown(shots), first[:, None] + stride * np.arange(8))
+    assert first[0] == 0
+    assert first[-1] == 79 - 7 * stride
+    assert set(np.diff(first)[:-1]) <= {stride}
+    rate = 4 / stride
+    assert shots.timeline.starts == pytest.approx((3 + first / 16) * rate)
+    assert (shots.timeline.span.start, shots.timeline.span.end) == pytest.approx((3 * rate, 8 * rate))
+    assert shots.timeline.window_s == SPEC.clip_s
+
+
+def test_a_query_shorter_than_a_window_is_one_that_holds_its_last_picture():
+    shots = resampled(numbered(20), span_of(20), SPEC, 8)
+    assert shown(shots).tolist() == [[0, 8, 16, 19, 19, 19, 19, 19]]
+
+
+def test_a_guess_at_a_long_query_has_few_windows():
+    shots = resampled(numbered(240), span_of(240), SPEC, 2)
+    first = shown(shots)[:, 0]
+    assert np.array_equal(first, [*range(0, 225, 4), 225])
+
+
+def test_readings_get_their_own_embeddings():
+    shots = [as_it_is(numbered(30), span_of(30), SPEC), resampled(numbered(30), span_of(30), SPEC, 2)]
+    counts = [len(one.frames) for one in shots]
+    vectors = np.arange(sum(counts), dtype=np.float32)[:, None]
+    readings = embedded(shots, vectors)
+    assert np.array_equal(np.concatenate([reading.embeddings for reading in readings]), vectors)
+    assert [len(reading.embeddings) for reading in readings] == counts
+    assert [reading.rate for reading in readings] == [1, 2]
+
+
+def test_a_segment_of_a_reading_is_told_in_the_time_of_the_query():
+    timeline = resampled(numbered(80), span_of(80), SPEC, 8).timeline
+    reading = Reading(timeline, np.zeros((1, 2), np.float32), rate=0.5)
+    segment = Segment(Span(10, 12), Span(0.5, 2.5), score=0.8, tempo=1.0)
+    assert reading.in_query(segment, 0.5) == Segment(Span(10, 12), Span(1, 5), score=0.4, tempo=0.5)

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from encoder.clips import Span
+from indexer.align import Timeline
+from indexer.readings import Reading
+from indexer.search import Query, align_video, candidates, search
+from indexer.vectors import VectorIndex
+
+DIM, CLIPS, CLIP_S = 32, 6, 2.0
+PLAIN, GUESS = 0, 1
+
+
+class Films:
+    """A catalog of videos of six unrelated clips each, a second apart; clip ids ascend with the videos from 0."""
+
+    def __init__(self, count):
+        vectors = np.random.default_rng(0).normal(size=(count, CLIPS, DIM))
+        self.embeddings = np.asarray(vectors / np.linalg.norm(vectors, axis=2, keepdims=True), np.float32)
+        self.index = VectorIndex(DIM, 0)
+        self.index.add(np.arange(count * CLIPS), self.embeddings.reshape(-1, DIM))
+
+    def videos_of_clips(self, ids):
+        return {i: i // CLIPS for i in ids}
+
+    def clips_of(self, video):
+        return [Span(i, i + CLIP_S) for i in range(CLIPS)], self.embeddings[video]
+
+
+@pytest.fixture(scope="module")
+def films():
+    return Films(60)
+
+
+def reading(embeddings, rate=1.0):
+    """Windows that are a second of the reading apart."""
+    count = len(embeddings)
+    return Reading(Timeline(Span(0, count - 1 + CLIP_S), np.arange(count) * 1.0, CLIP_S), embeddings, rate)
+
+
+def spoilt(embeddings, similarity):
+    """Vectors that similar to the given ones."""
+    other = np.random.default_rng(1).normal(size=embeddings.shape)
+    other -= (other * embeddings).sum(1, keepdims=True) * embeddings
+    other /= np.linalg.norm(other, axis=1, keepdims=True)
+    return np.asarray(similarity * embeddings + (1 - similarity**2) ** 0.5 * other, np.float32)
+
+
+def found(films, *readings, k=3):
+    return search(Query(readings), films, films.index, k, CLIP_S)
+
+
+def test_the_reading_that_fits_answers_in_seconds_of_the_query(films):
+    nothing = reading(spoilt(films.embeddings[9], 0.0))
+    best = found(films, nothing, nothing, reading(films.embeddings[7], rate=0.5))[0]
+    segment = best.segments[0]
+    assert best.video_id == 7
+    assert best.score == pytest.approx(0.9, abs=0.01)
+    assert segment.video == Span(0, 7)
+    assert segment.query == Span(0, 14)
+    assert segment.tempo == 0.5
+
+
+@pytest.mark.parametrize(("similarity", "winner"), [(0.95, PLAIN), (0.8, GUESS)])
+def test_a_guess_wins_by_a_margin_only(films, similarity, winner):
+    matches = found(films, reading(spoilt(films.embeddings[3], similarity)), reading(films.embeddings[5]))
+    assert [match.video_id for match in matches][:2] == ([3, 5] if winner == PLAIN else [5, 3])
+
+
+def test_guesses_change_nothing_of_what_the_query_finds_as_it_is(films):
+    plain = reading(films.embeddings[3])
+    assert found(films, plain, plain, reading(films.embeddings[3][::-1]), k=1) == found(films, plain, k=1)
+
+
+def test_the_best_reading_of_each_video_counts_as_if_it_were_searched_for_alone(films):
+    readings = [reading(spoilt(films.embeddings[i], 0.5 + i / 10), rate) for i, rate in enumerate((1.0, 2.0, 0.5))]
+    together = {match.video_id: match.score for match in found(films, *readings, k=10)}
+    alone = [{match.video_id: match.score for match in found(films, one, k=10)} for one in readings]
+    for video in (0, 1, 2):
+        trusted = [scores.get(video, 0) * (0.9 if i else 1) for i, scores in enumerate(alone)]
+        assert together[video] == pytest.approx(max(trusted), abs=1e-6)
+
+
+def test_every_reading_names_videos_and_the_query_as_it_is_more_of_them(films):
+    usual = np.zeros(2 * CLIPS, np.float32)
+    plain, guess = (reading(films.embeddings[i]) for i in (10, 20))
+    named = candidates(Query([plain]), usual[:CLIPS], films, films.index, 1)
+    assert len(named) == 30
+    assert candidates(Query([plain, guess]), usual, films, films.index, 1) == list(dict.fromkeys([*named, 20]))
+
+
+def test_a_video_is_aligned_in_the_reading_that_fits_it_best(films):
+    plain, guess = reading(spoilt(films.embeddings[7], 0.6)), reading(films.embeddings[7])
+    assert found(films, plain, guess)[0].score == pytest.approx(0.9, abs=0.01)
+
+
+def test_a_video_without_clips_has_no_segments(films):
+    films_now = Films(1)
+    films_now.clips_of = lambda _: ([], np.zeros((0, DIM), np.float32))
+    query = Query([reading(films.embeddings[0])])
+    assert align_video(query, np.zeros(CLIPS, np.float32), films_now, 0, CLIP_S) == []
