@@ -57,6 +57,7 @@ class Recipe(StrEnum):
 
     COLLECTION = "collection"
     TINY = "tiny"
+    DEFAULT = "default"
     UCF101_R3D18 = "ucf101_r3d18"
     UCF101_S3D = "ucf101_s3d"
     K400_R2PLUS1D18 = "k400_r2plus1d18"
@@ -199,6 +200,10 @@ def train(
         Path | None,
         typer.Option(metavar="FILE", help="The data set's own list of training videos, for ucf101_* and k400_*."),
     ] = None,
+    imagenet: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Weights of EfficientNet-Lite0 that recipe default begins with [random]."),
+    ] = None,
     workers: WorkersOption = None,
 ) -> None:
     """Train an encoder on your own videos, without labels."""
@@ -216,7 +221,7 @@ def train(
     with StepProgress(f"Training ({recipe})") as progress:
         encoder = train_files(
             chosen, files, out, seed, progress.count, resume, device,
-            workers or settings.workers or os.cpu_count() or 1, frames, partial(tell_unreadable, tell=_say),
+            workers or settings.workers or os.cpu_count() or 1, frames, partial(tell_unreadable, tell=_say), imagenet,
         )  # fmt: skip
     typer.echo(str(encoder))
     _say(f"use it with: reelseek index FOLDER --library NEW --encoder {shlex.quote(str(encoder))}")

@@ -28,12 +28,10 @@ class Encoder(nn.Module):
         self.config = config
         self.look = _look(config) if config.look_dim else None
         self.motion = _motion(config)
+        blocks = self.blocks()
         if self.look:
-            self.look_head = nn.Linear(self.look.channels * prod(_LOOK_CELLS), config.look_dim)
-        features = self.motion.channels * prod(config.cells)
-        if config.region_cells:
-            features += self.motion.region_channels * prod(config.region_cells)
-        self.motion_head = nn.Linear(features, config.motion_dim)
+            self.look_head = nn.Linear(sum(blocks[0]), config.look_dim)
+        self.motion_head = nn.Linear(sum(blocks[-1]), config.motion_dim)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Embed normalised (B, 3, T, H, W) clips as (B, D) unit vectors: [look, motion], weighed."""
@@ -57,6 +55,13 @@ class Encoder(nn.Module):
         """What maps each of the `features` to its part."""
         return [self.look_head, self.motion_head] if self.look else [self.motion_head]
 
+    def blocks(self) -> list[list[int]]:
+        """How many numbers of each of the `features` come from one map: a head is fitted to each such block alone."""
+        config, motion = self.config, [self.motion.channels * prod(self.config.cells)]
+        if config.region_cells:
+            motion.append(self.motion.region_channels * prod(config.region_cells))
+        return [[self.look.channels * prod(_LOOK_CELLS)], motion] if self.look else [motion]
+
     def features(self, clips: Tensor) -> list[Tensor]:
         """What the heads are given: (B, C 4) of look, where there is one, and the motion feature."""
         motion = self.motion_feature(clips)
@@ -69,12 +74,16 @@ class Encoder(nn.Module):
         return adaptive_avg_pool3d(self.look(clips[:, :, [time // 4, 3 * time // 4]]), _LOOK_CELLS).flatten(1)
 
     def motion_feature(self, clips: Tensor) -> Tensor:
-        """The final map of the motion part pooled to its cells, then, with `region_cells`, that of the regions."""
-        maps = self.motion_maps(clips)
-        pooled = [adaptive_avg_pool3d(maps.final, self.config.cells).flatten(1)]
-        if self.config.region_cells:
-            pooled.append(adaptive_avg_pool3d(maps.regions, self.config.region_cells).flatten(1))
-        return torch.cat(pooled, 1)
+        """The `motion_blocks`, joined: (B, C cells)."""
+        return torch.cat(self.motion_blocks(clips), 1)
+
+    def motion_blocks(self, clips: Tensor) -> list[Tensor]:
+        """The final map of the motion part pooled to its cells and, with `region_cells`, that of the regions."""
+        maps, config = self.motion_maps(clips), self.config
+        pooled = [adaptive_avg_pool3d(maps.final, config.cells).flatten(1)]
+        if config.region_cells:
+            pooled.append(adaptive_avg_pool3d(maps.regions, config.region_cells).flatten(1))
+        return pooled
 
     def motion_maps(self, clips: Tensor) -> Maps:
         """Both maps of the motion part's network."""

@@ -6,11 +6,11 @@ from math import ceil
 from typing import Literal
 
 from encoder.clips import ClipSpec
-from encoder.config import EncoderConfig
+from encoder.config import EncoderConfig, LookNetwork
 from training.objective import Objective
 from training.views import ViewSpec
 
-RecipeName = Literal["tiny", "collection", "ucf101_r3d18", "ucf101_s3d", "k400_r2plus1d18"]
+RecipeName = Literal["tiny", "collection", "default", "ucf101_r3d18", "ucf101_s3d", "k400_r2plus1d18"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,8 @@ def recipe_named(name: RecipeName) -> Recipe:
             return tiny()
         case "collection":
             return collection()
+        case "default":
+            return default()
         case "ucf101_r3d18":
             return ucf101_r3d18()
         case "ucf101_s3d":
@@ -101,15 +103,35 @@ def with_schedule(recipe: Recipe, steps: int | None = None, batch: int | None = 
 
 
 def collection() -> Recipe:
-    """A user's own folder: the shipped encoder's size, half an hour or so on two cores."""
+    """A user's own folder: smaller than the shipped encoder, half an hour or so on two cores."""
     return Recipe(
-        encoder=EncoderConfig(),
+        encoder=_parts(look_network="tsm"),
         clip=ClipSpec(),
         views=ViewSpec(),
         objective=Objective(),
         schedule=Schedule(batch=32, steps=2000),
         cache_fps=16,
         cache_size=72,
+    )
+
+
+def default() -> Recipe:
+    """The encoder that ships with the program: minutes on a GPU, the best part of a day on two cores."""
+    return Recipe(
+        encoder=_parts(look_network="efficientnet_lite0"),
+        clip=ClipSpec(frames=16, fps=8, size=96, hop=8),
+        views=ViewSpec(frames=16, shortest_stride=1 / 32, longest_stride=3 / 32),
+        objective=Objective(information=None, twins=1.0),
+        schedule=Schedule(batch=64, steps=1063, learning_rate=2e-3, look_rate=0.25),
+        cache_fps=16,
+        cache_size=112,
+    )
+
+
+def _parts(look_network: LookNetwork) -> EncoderConfig:
+    """Look, and motion by a final map and by where in the picture things move; see docs/encoder.md."""
+    return EncoderConfig(
+        look_dim=64, motion_dim=256, motion_weight=0.8, look_network=look_network, region_cells=(2, 4, 4)
     )
 
 

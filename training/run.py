@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from encoder.backbones import EfficientNetLite0
+from encoder.backbones.weights import load_imagenet_weights
 from encoder.lattice import Lattice
 from encoder.model import Encoder
 from training.batches import LOSSES, PUPPETS, WEIGHTS, Batch, generator
@@ -213,6 +215,19 @@ class Run:
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         self.step = state["step"]
+
+    def load_look(self, path: Path) -> None:
+        """Begin with a look part that was trained on ImageNet.
+
+        Raises:
+            TrainingError: the recipe has none that such weights fit.
+            WeightsError: the file can't be read, or holds others.
+        """
+        for network in filter(None, (self.student, self.teacher)):
+            look = network.encoder.look
+            if not isinstance(look, EfficientNetLite0):
+                raise TrainingError(f"{path} is for a look part of EfficientNet-Lite0; use recipe default")
+            load_imagenet_weights(look, path)
 
     def restore(self, path: Path) -> None:
         """Take the weights of a run that was saved, whatever its videos were."""

@@ -40,7 +40,7 @@ class Student(nn.Module):
         self.look = _head(encoder.look_head.in_features) if encoder.look else None
         self.regions = _head(motion.region_channels, CELL_DIM) if objective.region else None
         self.bins = _head(motion.channels) if objective.match or objective.direction else None
-        self.twins = _head(encoder.motion_head.in_features) if objective.twins else None
+        self.twins = _head(encoder.blocks()[-1][0]) if objective.twins else None
 
     def forward(self, clips: Tensor) -> Embedded:
         """Embed (V, B, 3, T, H, W) RGB in [0, 1]; all views share one pass, and so the statistics of batch-norm."""
@@ -64,7 +64,7 @@ class Student(nn.Module):
         """Embed the motion of (2, B, 3, T, H, W) puppets, (2, B, D); they leave no trace in batch-norm's statistics."""
         assert self.twins is not None
         with _statistics_kept(self.encoder):
-            found: Tensor = self.twins(self.encoder.motion_feature(normalise(clips.flatten(0, 1))))
+            found: Tensor = self.twins(self.encoder.motion_blocks(normalise(clips.flatten(0, 1)))[0])
         return found.reshape(*clips.shape[:2], -1)
 
     def region_lattice(self, frames: int, size: int) -> Lattice:

@@ -51,6 +51,7 @@ def train_files(
     workers: int = 2,
     frames: Path | None = None,
     on_failed: Callable[[Sequence[VideoError]], None] | None = None,
+    look_weights: Path | None = None,
 ) -> Path:
     """Decode video files to a cache of frames, as far as it lacks them, and `train` on it.
 
@@ -62,9 +63,10 @@ def train_files(
         report: also called with ("videos read", done, of all).
         resume: as in `train`.
         device: torch device; None for a GPU where there is one.
-        workers: files decoded at once, and, beside a GPU, processes that render views.
+        workers: files decoded at once, and, beside a GPU, processes that read views.
         frames: folder of the cache, which several runs may share; None for one in `out`.
         on_failed: called with the files that can't be read, if there are any.
+        look_weights: as in `train`.
 
     Raises:
         TrainingError: the run can't start or go on, or its folder can't be written.
@@ -86,7 +88,8 @@ def train_files(
         if cache.failed and on_failed and group.leads:
             on_failed(cache.failed)
         try:
-            return train(recipe, cache, out, seed, report, resume, place, workers * (place.type == "cuda"), group)
+            loaders = workers * (place.type == "cuda")
+            return train(recipe, cache, out, seed, report, resume, place, loaders, group, look_weights)
         except OSError as error:  # such as a full disk
             what = f"{in_words(error, out)}; what was saved before is kept, to be gone on with by --resume"
             raise TrainingError(what) from error
@@ -102,6 +105,7 @@ def train(
     device: torch.device = _CPU,
     loaders: int = 0,
     group: Group = _ALONE,
+    look_weights: Path | None = None,
 ) -> Path:
     """Train an encoder and return its checkpoint, `out`/encoder.safetensors.
 
@@ -113,11 +117,13 @@ def train(
         report: called with ("steps", done, of all).
         resume: go on from the state in `out`, if there is one.
         device: of this process.
-        loaders: processes that render views ahead; 0 renders them between the steps.
+        loaders: processes that read the frames of views ahead; 0 reads them between the steps.
         group: the processes of the run.
+        look_weights: ImageNet weights that the look part begins with; None for random ones.
 
     Raises:
         TrainingError: the run can't start or go on.
+        WeightsError: `look_weights` can't be read.
     """
     schedule, objective, state = recipe.schedule, recipe.objective, out / "state.pt"
     steps, identity = schedule.steps_for(len(videos)), _identity(videos)
@@ -126,6 +132,8 @@ def train(
     run = Run(recipe, steps, seed, device, group)
     if state.exists():
         run.load(state, identity)
+    elif look_weights:
+        run.load_look(look_weights)
     out.mkdir(parents=True, exist_ok=True)
     batches = Batches(
         videos, recipe.cache_fps, recipe.views, recipe.clip.size, schedule.batch, seed,

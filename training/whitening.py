@@ -12,7 +12,7 @@ Sizes: N moments, C features, K principal directions, D of the head.
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from encoder.model import Encoder
 
@@ -30,13 +30,23 @@ def fit_heads(encoder: Encoder, moments: Iterable[tuple[Tensor, Tensor]], shrink
         shrinkage: how much of the mean variance is added to that of every direction; > 0.
     """
     found = [(encoder.features(plain), encoder.features(seen)) for plain, seen in moments]
-    for number, head in enumerate(encoder.heads()):
+    for number, (head, sizes) in enumerate(zip(encoder.heads(), encoder.blocks(), strict=True)):
         plain, seen = (torch.cat([pair[side][number] for pair in found]).double() for side in (0, 1))
-        _fit(head, plain, seen, shrinkage)
+        head.weight.zero_()
+        head.bias.zero_()
+        most = head.out_features // len(sizes)
+        for place, (one, other) in enumerate(
+            zip(torch.split(plain, sizes, 1), torch.split(seen, sizes, 1), strict=True)
+        ):
+            weight, bias = _fit(one, other, most, shrinkage)
+            rows = slice(place * most, place * most + len(weight))
+            first = sum(sizes[:place])
+            head.weight[rows, first : first + sizes[place]] = weight.float()
+            head.bias[rows] = bias.float()
 
 
-def _fit(head: nn.Linear, plain: Tensor, seen: Tensor, shrinkage: float) -> None:
-    """Set a (D, C) head from (N, C) features; where there are fewer directions than D, the others give zeros."""
+def _fit(plain: Tensor, seen: Tensor, most: int, shrinkage: float) -> tuple[Tensor, Tensor]:
+    """(D, C) weights and (D,) bias from (N, C) features of one block, D at most `most` or as many as they vary in."""
     centre = plain.mean(0)
     directions = _principal(plain - centre, _DIRECTIONS)  # (K, C)
     differences = (plain - seen) @ directions.T
@@ -44,15 +54,13 @@ def _fit(head: nn.Linear, plain: Tensor, seen: Tensor, shrinkage: float) -> None
     within += shrinkage * within.diagonal().mean().clamp(min=1e-12) * torch.eye(len(within)).to(within)
     variances, axes = torch.linalg.eigh(within)
     scaled = (axes * variances.rsqrt()) @ axes.T @ directions  # (K, C): differences that mean nothing are now alike
-    kept = _principal((plain - centre) @ scaled.T, head.out_features) @ scaled
-    head.weight.zero_()
-    head.bias.zero_()
-    head.weight[: len(kept)] = kept.float()
-    head.bias[: len(kept)] = -(kept @ centre).float()
+    kept = _principal((plain - centre) @ scaled.T, most) @ scaled
+    kept /= ((plain - centre) @ kept.T).square().sum(1).mean().clamp(min=1e-12).sqrt()  # blocks count alike
+    return kept, -(kept @ centre)
 
 
 def _principal(rows: Tensor, most: int) -> Tensor:
     """(K, C) directions in which centred (N, C) rows vary most, at most so many and only those in which they do."""
     _, spreads, directions = torch.linalg.svd(rows, full_matrices=False)
-    kept: Tensor = directions[: min(most, int((spreads > 1e-9 * spreads.max()).sum()))]
+    kept: Tensor = directions[: min(most, int((spreads > 1e-9 * spreads[:1]).sum()))]
     return kept
