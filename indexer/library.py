@@ -45,6 +45,7 @@ class Library:
         self.folder, self.catalog, self.checkpoint = folder, catalog, checkpoint
         self.warning: str | None = None  # why the cache could not be written, if it could not
         self._index = VectorIndex(checkpoint.config.dim, -1)
+        self._cached = -1  # generation of the cache file, as far as we read or wrote it
         self._index_lock = RLock()
         self._lock = FileLock(folder / "index.lock")
         self._query_lock = RLock()
@@ -217,11 +218,11 @@ class Library:
                 self._save_cache()
 
     def _refresh_and_save(self) -> None:
-        """Refresh, and write the cache also if only an earlier attempt to write it failed."""
-        failed = self.warning is not None
-        self.refresh()
-        if failed and self.warning is not None:
-            self._save_cache()
+        """Refresh, and write the cache if an earlier refresh could not: the disk was full, or we were changing."""
+        with self._index_lock:
+            self.refresh()
+            if self._cached != self._index.generation:
+                self._save_cache()
 
     def _catch_up(self, generation: int) -> None:
         dim = self.checkpoint.config.dim
@@ -247,7 +248,9 @@ class Library:
     def _load_cache(self) -> VectorIndex:
         dim = self.checkpoint.config.dim
         try:
-            return VectorIndex.load(self.cache_path, dim)
+            index = VectorIndex.load(self.cache_path, dim)
+            self._cached = index.generation
+            return index
         except CacheError:
             return VectorIndex(dim)  # caught up from the catalog
 
@@ -256,7 +259,7 @@ class Library:
         try:
             with self._lock.acquire(timeout=0):
                 self._index.save(self.cache_path)
-                self.warning = None
+                self._cached, self.warning = self._index.generation, None
         except Timeout:
             return
         except OSError as error:

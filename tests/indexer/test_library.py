@@ -393,6 +393,13 @@ def test_a_damaged_embedding_is_said_in_a_sentence(filled, films):
         again.search(films / "0.mp4")
 
 
+def test_what_a_search_catches_up_with_while_another_thread_indexes_gets_into_the_cache(filled, clip, videos):
+    clip(videos / "new.mp4", 80)
+    with ThreadPoolExecutor(1) as thread:
+        filled.add([videos], 1, progress=lambda _: thread.submit(filled.refresh).result())
+    assert np.array_equal(cached(filled).ids(), filled.catalog.clip_ids())
+
+
 def test_threads_may_search_while_one_indexes(filled_folder, films, clip, videos, tmp_path, monkeypatch):
     monkeypatch.setattr("indexer.library.DecodePool", DecodePool)  # not the shared one, which is for one thread
     for i in range(6):
