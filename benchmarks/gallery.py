@@ -46,7 +46,7 @@ class Gallery:
 
     def nearest_mean(self, query: Query, ignored: set[int]) -> int:
         """The video whose mean embedding is most like the query's."""
-        alike = self._means @ _unit_mean(query.embeddings)
+        alike = self._means @ _unit_mean(query.readings[0].embeddings)
         alike[np.isin(self._ids, list(ignored))] = -np.inf
         return int(self._ids[alike.argmax()])
 

@@ -77,7 +77,7 @@ def inline(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ablate, "ProcessPoolExecutor", Threads)
     monkeypatch.setattr(ablate, "make_corpus", lambda *_: corpus)
     monkeypatch.setattr(ablate, "_corpus", corpus)
-    monkeypatch.setattr(training_loop, "_WHITENED", 40)
+    monkeypatch.setattr(training_loop, "_MOMENTS", 40)
     monkeypatch.setattr(training_loop, "draw_curves", lambda *_: None)
 
 
