@@ -404,3 +404,37 @@ def test_a_batch_is_seen_with_its_records(recipe, passes):
 def test_without_the_weights_of_motion_no_energy_is_measured(recipe, passes):
     recipe = with_objective(recipe, still=1.0)
     assert started(recipe).see(next(passes(recipe))).energy is None
+
+
+# A look part that was trained before
+
+
+def moved(run: Run, part: torch.nn.Module, passes: Passes) -> float:
+    """How far a step moves the weights of a part, at most."""
+    before = [weight.detach().clone() for weight in part.parameters()]
+    run.advance(passes(run.recipe))
+    pairs = zip(before, part.parameters(), strict=True)
+    return max((was - weight).abs().max().item() for was, weight in pairs)
+
+
+def test_the_look_part_learns_at_its_own_rate(recipe, passes):
+    slow, usual = started(with_schedule(recipe, look_rate=0.25)), started(recipe)
+    assert moved(slow, slow.student.encoder.look, passes) == pytest.approx(
+        0.25 * moved(usual, usual.student.encoder.look, passes), rel=0.05
+    )
+    slow, usual = started(with_schedule(recipe, look_rate=0.25)), started(recipe)
+    motion = moved(slow, slow.student.encoder.motion, passes)
+    assert motion == pytest.approx(moved(usual, usual.student.encoder.motion, passes), rel=0.05)
+
+
+def test_the_look_part_begins_with_the_weights_it_is_given(recipe, tmp_path):
+    lite0 = replace(recipe, encoder=replace(recipe.encoder, look_network="efficientnet_lite0"))
+    given, run = started(lite0, seed=1).student.encoder.look, started(lite0)
+    torch.save({f"_{name}": value for name, value in given.state_dict().items()}, tmp_path / "lite0.pth")
+    run.load_look(tmp_path / "lite0.pth")
+    assert_equal(run.student.encoder.look.state_dict(), given.state_dict())
+
+
+def test_weights_for_another_look_part_are_refused_in_one_sentence(recipe, tmp_path):
+    with pytest.raises(TrainingError, match=r"lite0.pth is for a look part of EfficientNet-Lite0; use recipe default"):
+        started(recipe).load_look(tmp_path / "lite0.pth")
