@@ -55,7 +55,7 @@ def _guesses(pictures: Pictures, shown: Span, clip: str | Path, spec: ClipSpec, 
         assert larger is not None  # it was short enough before
         parts = [cut(larger[0], box, spec.size) for box in boxes]
         yield from (resampled(part, shown, spec) for part in parts)
-        yield from (resampled(part, shown, spec, stride, apart=2) for part in parts[:1] for stride in OTHER_STRIDES)
+        yield from (resampled(part, shown, spec, stride, apart=1 / 2) for part in parts[:1] for stride in OTHER_STRIDES)
         if bars:
             pictures = cut(larger[0], bars, spec.size)
             yield resampled(pictures, shown, spec)

@@ -20,6 +20,7 @@ Pictures = NDArray[np.uint8]  # (N, S, S, 3) RGB
 FINER = 4  # pictures to a grid frame: where windows of a query meet the video's phase, they show the very same frames
 OTHER_STRIDES = (2, 3, 6, 8)  # pictures from one frame to the next, so tempos 2, 1.33, 0.67 and 0.5
 MOST_WINDOWS = 128  # of a query as it is
+_CLOSE_S, _APART_S = 1 / 16, 1 / 4  # from one window to the next: of a query as it is, and of any other reading
 _MOST_OF_OTHERS = 64  # of any other reading
 
 
@@ -47,18 +48,19 @@ class Reading:
 
 
 def as_it_is(pictures: Pictures, span: Span, spec: ClipSpec) -> Shots:
-    """The windows of a query from every picture on, or every grid frame where those were too many.
+    """The windows of a query, a sixteenth of a second apart, or every grid frame where those were too many.
 
     Args:
         pictures: the query, `FINER` to a grid frame.
         span: when they are shown, in seconds of the file.
         spec: of the library's clips.
     """
-    last = _last(len(pictures), FINER, spec)
-    return _shots(pictures, span, spec, FINER, 1 if last < MOST_WINDOWS else _step(last, FINER, MOST_WINDOWS))
+    last, close = _last(len(pictures), FINER, spec), max(1, round(_CLOSE_S * spec.fps * FINER))
+    step = close if last < MOST_WINDOWS * close else _step(last, FINER, MOST_WINDOWS)
+    return _shots(pictures, span, spec, FINER, step)
 
 
-def resampled(pictures: Pictures, span: Span, spec: ClipSpec, stride: int = FINER, apart: int = 1) -> Shots:
+def resampled(pictures: Pictures, span: Span, spec: ClipSpec, stride: int = FINER, apart: float = _APART_S) -> Shots:
     """The windows of a guess: that a query is `stride / FINER` times as slow as what it was.
 
     Args:
@@ -66,9 +68,10 @@ def resampled(pictures: Pictures, span: Span, spec: ClipSpec, stride: int = FINE
         span: when they are shown, in seconds of the file.
         spec: of the library's clips.
         stride: pictures from one frame to the next.
-        apart: frames from one window to the next, where there are not too many windows.
+        apart: seconds of the reading from one window to the next, where there are not too many windows.
     """
-    step = _step(_last(len(pictures), stride, spec), apart * stride, _MOST_OF_OTHERS)
+    least = stride * max(1, round(apart * spec.fps))
+    step = _step(_last(len(pictures), stride, spec), least, _MOST_OF_OTHERS)
     return _shots(pictures, span, spec, stride, step)
 
 

@@ -28,6 +28,18 @@ def test_a_query_as_it_is_has_a_window_from_every_picture_on():
     assert (shots.rate, shots.timeline.span, shots.timeline.window_s) == (1, Span(3, 8), SPEC.clip_s)
 
 
+def test_windows_are_as_far_apart_in_seconds_whatever_the_frames_of_a_clip():
+    twice = ClipSpec(frames=16, fps=8.0, size=2, hop=8)
+    for stride in (2, FINER, 8):
+        starts = [
+            resampled(numbered(20 * int(spec.fps)), Span(0, 5), spec, stride).timeline.starts for spec in (SPEC, twice)
+        ]
+        assert np.diff(starts[1])[:-1] == pytest.approx(1 / 4)
+        assert np.diff(starts[0])[:-1] == pytest.approx(1 / 4)
+    starts = as_it_is(numbered(160), Span(0, 5), twice).timeline.starts
+    assert np.diff(starts)[:-1] == pytest.approx(1 / 16)
+
+
 def test_a_query_of_too_many_windows_has_one_every_grid_frame_and_one_at_the_end():
     shots = as_it_is(numbered(250), span_of(250), SPEC)
     assert np.array_equal(shown(shots)[:, 0], [*range(0, 221, 4), 221])
