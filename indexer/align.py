@@ -62,6 +62,8 @@ def align(excess: NDArray[np.float32], query: Timeline, video: Timeline) -> list
         if not any(_overlap(found.video, other.video) for other in segments):
             segments.append(found)
         taken = (video.starts + video.window_s > found.video.start) & (video.starts < found.video.end)
+        if not np.isfinite(left[:, taken]).any():  # can't be, but a search must not hang
+            break
         left[:, taken] = -np.inf
     return segments
 
@@ -116,7 +118,8 @@ def _paths(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
     """The query window and the video window at each step of each diagonal, (P, L) each, and which of them are real."""
     step = float(np.diff(query.starts).min()) if len(query.starts) > 1 else np.inf
-    slack = 0.5 * np.minimum(step * tempos, min(_hop(video), video.window_s))  # so a run's ends lie in the query
+    reach = min(step, query.span.duration)  # so a run's ends lie in the query, however short that is
+    slack = 0.5 * np.minimum(reach * tempos, min(_hop(video), video.window_s))
     low = np.searchsorted(video.starts, offsets + tempos * query.starts[0] - slack)
     high = np.searchsorted(video.starts, offsets + tempos * query.starts[-1] + slack, side="right")
     columns = low[:, None] + np.arange(max(1, int((high - low).max())))

@@ -176,3 +176,16 @@ def test_the_given_similarities_are_not_changed():
     before = excess.copy()
     align(excess, query, video)
     assert (excess == before).all()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_query_much_shorter_than_a_window_is_found_in_the_windows_that_its_segments_lie_in(seed):
+    rng = np.random.default_rng(seed)
+    query = Timeline(Span(0.0, rng.uniform(0.1, 0.6)), np.zeros(1), WINDOW_S)
+    video = irregular(rng, 6)
+    excess = rng.uniform(0, 1, (1, 6)).astype(np.float32)
+    segments = align(excess, query, video)
+    best = video.starts[excess[0].argmax()]
+    assert segments[0].video.start < best + WINDOW_S
+    assert segments[0].video.end > best
+    assert all(not aligning._overlap(one.video, other.video) for one, other in pairwise(segments))
