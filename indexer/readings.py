@@ -20,7 +20,7 @@ Pictures = NDArray[np.uint8]  # (N, S, S, 3) RGB
 FINER = 4  # pictures to a grid frame: where windows of a query meet the video's phase, they show the very same frames
 OTHER_STRIDES = (2, 3, 6, 8)  # pictures from one frame to the next, so tempos 2, 1.33, 0.67 and 0.5
 MOST_WINDOWS = 128  # of a query as it is
-_CLOSE_S, _APART_S = 1 / 16, 1 / 4  # from one window to the next: of a query as it is, and of any other reading
+_CLOSE_S, _APART_S = 1 / 16, 1 / 2  # from one window to the next: of a query as it is, and of any other reading
 _MOST_OF_OTHERS = 64  # of any other reading
 
 

@@ -131,7 +131,7 @@ def default() -> Recipe:
 def _parts(look_network: LookNetwork) -> EncoderConfig:
     """Look, and motion by a final map and by where in the picture things move; see docs/encoder.md."""
     return EncoderConfig(
-        look_dim=64, motion_dim=256, motion_weight=0.9, look_network=look_network, region_cells=(2, 4, 4)
+        look_dim=64, motion_dim=256, motion_weight=0.95, still=0.005, look_network=look_network, region_cells=(2, 4, 4)
     )
 
 
