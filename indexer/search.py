@@ -5,6 +5,7 @@ Sizes: Q query windows, V clips of a video, D embedding.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -28,12 +29,12 @@ class Query:
 
     readings: Sequence[Reading]  # as it is first
 
-    @property
+    @cached_property
     def embeddings(self) -> Embeddings:
         """Those (Q, D) of the windows of all readings, one reading after the other."""
         return np.concatenate([reading.embeddings for reading in self.readings])
 
-    @property
+    @cached_property
     def parts(self) -> list[slice]:
         """Which rows of the embeddings belong to each reading."""
         ends = np.cumsum([len(reading.embeddings) for reading in self.readings]).tolist()

@@ -94,6 +94,23 @@ def clip(moving_video: MovingVideo, tmp_path_factory: pytest.TempPathFactory) ->
     return put
 
 
+@pytest.fixture(scope="session")
+def small_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a small untrained encoder, for clips of 32 pixels."""
+    import torch  # when a test asks for it: many need none
+
+    from encoder.checkpoint import save_encoder
+    from encoder.clips import ClipSpec
+    from encoder.config import EncoderConfig
+    from encoder.model import Encoder
+
+    path = tmp_path_factory.mktemp("encoder") / "small.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_encoder(Encoder(EncoderConfig(width=8)), ClipSpec(size=32), path)
+    return path
+
+
 def _grey(index: int) -> int:
     return 37 * index % 251
 

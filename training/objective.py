@@ -57,7 +57,9 @@ class Objective:
     def __post_init__(self) -> None:
         if not (self.instance or self.region or self.match or self.direction or self.twins):
             raise ValueError(f"an objective has at least one term that trains the encoder, got {self}")
-        if self.temperature <= 0 or self.twins < 0 or min(self.rows, self.negatives) < 1:
+        if self.twins < 0:
+            raise ValueError(f"the weight of twins is zero or more, got {self}")
+        if self.temperature <= 0 or min(self.rows, self.negatives) < 1:
             raise ValueError(f"temperature, rows and negatives must be above zero, got {self}")
 
 

@@ -2,26 +2,18 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from app.evaluate import evaluate
 from app.manifest import ManifestError, read_manifest
 from app.report import to_json
 from encoder.baselines import BASELINES
-from encoder.checkpoint import load_encoder, save_encoder
-from encoder.clips import ClipSpec
-from encoder.config import EncoderConfig
+from encoder.checkpoint import load_encoder
 from encoder.decoding import DecodePool
-from encoder.model import Encoder
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    path = tmp_path_factory.mktemp("encoder") / "small.safetensors"
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        save_encoder(Encoder(EncoderConfig(width=8)), ClipSpec(size=32), path)
-    return load_encoder(path)
+def checkpoint(small_encoder):
+    return load_encoder(small_encoder)
 
 
 @pytest.fixture(scope="module")

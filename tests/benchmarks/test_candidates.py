@@ -35,13 +35,8 @@ def pool():
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory):
-    """The path of a small untrained encoder."""
-    path = tmp_path_factory.mktemp("encoder") / "small.safetensors"
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        save_encoder(Encoder(EncoderConfig(width=8)), ClipSpec(size=32), path)
-    return str(path)
+def encoder(small_encoder):
+    return str(small_encoder)
 
 
 @pytest.fixture(scope="module")
