@@ -5,10 +5,11 @@ instead.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar
+from itertools import groupby, islice
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,24 +22,29 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     LargeBinary,
+    Select,
     String,
     create_engine,
     delete,
     event,
+    exists,
     func,
+    insert,
     select,
     update,
 )
 from sqlalchemy.engine import URL
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 
 from encoder.clips import Span
 from encoder.errors import WorldError
 from encoder.video import VideoInfo
+from indexer.ranges import ClipRanges, Ids
 
 Embeddings = NDArray[np.float32]  # (N, D) unit vectors
 _STORED = np.dtype("<f2")  # float16, little-endian
-_BLOCK = 10_000  # rows read at once
+_BLOCK = 10_000  # rows read, or values given, at once
+_T = TypeVar("_T")
 
 
 class CatalogError(WorldError):
@@ -102,7 +108,7 @@ class Clip(Base):
     embedding: Mapped[bytes] = mapped_column(LargeBinary)  # D float16, little-endian
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileState:
     """What tells an unchanged file from a changed one."""
 
@@ -111,7 +117,7 @@ class FileState:
     modified: int  # nanoseconds since 1970
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KnownFile:
     """A file as the catalog has it."""
 
@@ -137,6 +143,7 @@ class Catalog:
 
     def __init__(self, url: str | URL) -> None:
         self.engine = _connect(url)
+        self._ranges: tuple[int, ClipRanges] | None = None  # with the generation that they are of
 
     def close(self) -> None:
         """Give the database connections back."""
@@ -155,34 +162,36 @@ class Catalog:
 
     def generation(self) -> int:
         """How often the set of clips has changed; the vector index must be of the same generation."""
-        with Session(self.engine) as session:
-            return int(session.scalar(select(Meta.value).where(Meta.key == "generation")) or 0)
+        with self.engine.connect() as connection:
+            return _generation(connection)
 
     # Files
 
     def files(self, roots: Iterable[str] | None = None) -> dict[str, KnownFile]:
         """The files at or below the given absolute paths, or all, by path."""
-        query = select(File)
-        with Session(self.engine) as session:
-            known = {row.path: _known(row) for row in session.scalars(query).yield_per(_BLOCK)}
-        return known if roots is None else {p: f for p, f in known.items() if any(is_below(p, root) for root in roots)}
+        given = None if roots is None else set(roots)
+        folders = tuple(_inside(root) for root in given or ())
+        with self.engine.connect() as connection:
+            return {
+                row.path: _known(*row)
+                for rows in connection.execute(_FILES).partitions(_BLOCK)
+                for row in rows
+                if given is None or row.path in given or row.path.startswith(folders)
+            }
 
     def files_of(self, content: str) -> list[KnownFile]:
         """The files with this content, oldest first."""
-        with Session(self.engine) as session:
-            return [
-                _known(row) for row in session.scalars(select(File).where(File.content == content).order_by(File.id))
-            ]
+        with self.engine.connect() as connection:
+            return [_known(*row) for row in connection.execute(_FILES.where(File.content == content).order_by(File.id))]
 
     def paths(self, video_ids: Iterable[int] | None = None) -> dict[int, list[str]]:
         """The paths of the given videos, or of all, oldest first."""
         query = select(File.video_id, File.path).where(File.video_id.is_not(None)).order_by(File.id)
-        if video_ids is not None:
-            query = query.where(File.video_id.in_(list(video_ids)))
         found: dict[int, list[str]] = {}
-        with Session(self.engine) as session:
-            for video_id, path in session.execute(query):
-                found.setdefault(video_id or 0, []).append(path)
+        with self.engine.connect() as connection:
+            for part in _narrowed(query, File.video_id, video_ids):
+                for video_id, path in connection.execute(part):
+                    found.setdefault(video_id, []).append(path)
         return found
 
     def set_file(
@@ -200,10 +209,10 @@ class Catalog:
                 update(File).where(File.path == old).values(path=state.path, size=state.size, modified=state.modified)
             )
 
-    def remove_files(self, paths: Iterable[str]) -> None:
-        """Forget files, and the videos that no file is left of."""
+    def remove_files(self, paths: Iterable[str]) -> int:
+        """Forget files, and the videos that no file is left of; return how many files there were."""
         with Session(self.engine) as session, session.begin():
-            _delete_files(session, paths)
+            return _delete_files(session, paths)
 
     # Videos and clips
 
@@ -218,9 +227,12 @@ class Catalog:
             session.add(row)
             session.flush()
             stored = np.ascontiguousarray(video.embeddings, _STORED)
-            session.add_all(
-                Clip(video_id=row.id, start=span.start, end=span.end, embedding=vector.tobytes())
-                for span, vector in zip(video.spans, stored, strict=True)
+            session.execute(
+                insert(Clip),
+                [
+                    {"video_id": row.id, "start": span.start, "end": span.end, "embedding": vector.tobytes()}
+                    for span, vector in zip(video.spans, stored, strict=True)
+                ],
             )
             _set_file(session, state, content, row.id, None)
             _next_generation(session)
@@ -240,55 +252,72 @@ class Catalog:
     def videos(self, video_ids: Iterable[int] | None = None) -> dict[int, Video]:
         """The given videos, or all, by id."""
         query = select(Video).order_by(Video.id)
-        if video_ids is not None:
-            query = query.where(Video.id.in_(list(video_ids)))
         with Session(self.engine, expire_on_commit=False) as session:
-            return {row.id: row for row in session.scalars(query)}
+            return {row.id: row for part in _narrowed(query, Video.id, video_ids) for row in session.scalars(part)}
 
-    def clip_ids(self) -> NDArray[np.int64]:
+    def clip_ids(self) -> Ids:
         """The ids of all clips, ascending."""
-        with Session(self.engine) as session:
-            return np.fromiter(session.scalars(select(Clip.id).order_by(Clip.id)), np.int64)
+        return self._clip_ranges().ids()
 
     def videos_of_clips(self, clip_ids: Iterable[int]) -> dict[int, int]:
         """The video id of each clip id that is in the catalog."""
-        wanted = list(dict.fromkeys(clip_ids))
-        found: dict[int, int] = {}
-        with Session(self.engine) as session:
-            for i in range(0, len(wanted), _BLOCK):
-                rows = session.execute(select(Clip.id, Clip.video_id).where(Clip.id.in_(wanted[i : i + _BLOCK])))
-                found |= {clip_id: video_id for clip_id, video_id in rows}  # noqa: C416 - rows are no tuples
-        return found
+        ids = np.unique(np.fromiter(clip_ids, np.int64))
+        videos = self._clip_ranges().videos_of(ids)
+        return dict(zip(ids[videos > 0].tolist(), videos[videos > 0].tolist(), strict=True))
 
     def clips_of(self, video_id: int) -> tuple[list[Span], Embeddings]:
         """The spans and embeddings of a video's clips, in order of time."""
-        with Session(self.engine) as session:
-            rows = session.execute(
-                select(Clip.start, Clip.end, Clip.embedding).where(Clip.video_id == video_id).order_by(Clip.start)
-            ).all()
-        return [Span(start, end) for start, end, _ in rows], _stack(blob for _, _, blob in rows)
+        return dict(self.clips_of_videos([video_id])).get(video_id, ([], np.empty((0, 0), np.float32)))
 
-    def embeddings(self, after: int = 0) -> Iterator[tuple[NDArray[np.int64], Embeddings]]:
+    def clips_of_videos(self, video_ids: Iterable[int]) -> Iterator[tuple[int, tuple[list[Span], Embeddings]]]:
+        """Yield (id, what `clips_of` gives) of each of the videos that has clips, by ascending id, one in memory."""
+        query = select(Clip.video_id, Clip.start, Clip.end, Clip.embedding).order_by(Clip.video_id, Clip.id)
+        with self.engine.connect() as connection:
+            for part in _narrowed(query, Clip.video_id, sorted(video_ids)):
+                rows = connection.execute(part).yield_per(_BLOCK)
+                for video_id, clips in groupby(rows, key=lambda row: row.video_id):
+                    _, starts, ends, blobs = zip(*sorted(clips, key=lambda row: row.start), strict=True)
+                    yield video_id, ([Span(*span) for span in zip(starts, ends, strict=True)], _stack(blobs))
+
+    def embeddings(self, after: int = 0) -> Iterator[tuple[Ids, Embeddings]]:
         """Yield (ids, embeddings) of all clips with an id above `after`, ascending, in blocks."""
-        with Session(self.engine) as session:
-            while rows := session.execute(
-                select(Clip.id, Clip.embedding).where(Clip.id > after).order_by(Clip.id).limit(_BLOCK)
-            ).all():
-                yield np.array([row.id for row in rows], np.int64), _stack(row.embedding for row in rows)
-                after = rows[-1].id
+        query = select(Clip.id, Clip.embedding).order_by(Clip.id).limit(_BLOCK)
+        with self.engine.connect() as connection:
+            while rows := connection.execute(query.where(Clip.id > after)).all():
+                ids, blobs = zip(*rows, strict=True)
+                yield np.array(ids, np.int64), _stack(blobs)
+                after = ids[-1]
 
     def totals(self) -> tuple[int, int, float]:
         """Number of videos and of clips, and the videos' length in seconds."""
-        with Session(self.engine) as session:
-            videos, seconds = session.execute(
-                select(func.count(Video.id), func.coalesce(func.sum(Video.duration), 0.0))
+        with self.engine.connect() as connection:
+            videos, seconds = connection.execute(
+                select(func.count(), func.coalesce(func.sum(Video.duration), 0.0))
             ).one()
-            return videos, session.scalar(select(func.count(Clip.id))) or 0, float(seconds)
+            return videos, _number_of_clips(connection), float(seconds)
+
+    def _clip_ranges(self) -> ClipRanges:
+        """Those of all clips, kept from call to call: where clips were only added since, only those are read."""
+        with self.engine.connect() as connection:
+            generation = _generation(connection)
+            before, ranges = self._ranges or (-1, None)
+            if ranges is None or before > generation:
+                ranges = _read_ranges(connection)
+            elif before < generation:
+                ranges = ranges.followed_by(_read_ranges_above(connection, ranges.last))
+                if len(ranges) != _number_of_clips(connection):  # ids are never given twice: some were removed
+                    ranges = _read_ranges(connection)
+        self._ranges = generation, ranges
+        return ranges
 
 
 def is_below(path: str, root: str) -> bool:
     """Whether `path` is `root` or lies in it."""
-    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+    return path == root or path.startswith(_inside(root))
+
+
+def _inside(root: str) -> str:
+    return root.rstrip(os.sep) + os.sep
 
 
 def _connect(url: str | URL) -> Engine:
@@ -317,8 +346,54 @@ def _in_words(context: ExceptionContext) -> None:
         raise CatalogError(f"the catalog can't be used: {what}") from context.original_exception
 
 
-def _known(row: File) -> KnownFile:
-    return KnownFile(FileState(row.path, row.size, row.modified), row.content, row.video_id, row.reason)
+_FILES = select(File.path, File.size, File.modified, File.content, File.video_id, File.reason)
+
+
+def _known(
+    path: str, size: int, modified: int, content: str | None, video_id: int | None, reason: str | None
+) -> KnownFile:
+    return KnownFile(FileState(path, size, modified), content, video_id, reason)
+
+
+def _narrowed(
+    query: "Select[*tuple[Any, ...]]", column: InstrumentedAttribute[Any], values: Iterable[int] | None
+) -> Iterator["Select[*tuple[Any, ...]]"]:
+    """The query for the given values of a column, or for all there are."""
+    if values is None:
+        yield query
+    else:
+        yield from (query.where(column.in_(block)) for block in _blocks(values))
+
+
+def _blocks(values: Iterable[_T]) -> Iterator[list[_T]]:
+    """The different values, as many at once as a statement can take."""
+    left = iter(dict.fromkeys(values))
+    while block := list(islice(left, _BLOCK)):
+        yield block
+
+
+def _generation(connection: Connection) -> int:
+    return int(connection.scalar(select(Meta.value).where(Meta.key == "generation")) or 0)
+
+
+def _number_of_clips(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).select_from(Clip)) or 0
+
+
+def _read_ranges(connection: Connection) -> ClipRanges:
+    rows = connection.execute(
+        select(Clip.video_id, func.min(Clip.id), func.max(Clip.id), func.count()).group_by(Clip.video_id)
+    ).all()
+    videos, firsts, lasts, counts = np.array(list(zip(*rows, strict=True)), np.int64).reshape(4, -1)
+    if not np.array_equal(lasts - firsts + 1, counts):  # some clips are missing, or were not written by us
+        return _read_ranges_above(connection, 0)
+    order = np.argsort(firsts)
+    return ClipRanges(firsts[order], lasts[order], videos[order])
+
+
+def _read_ranges_above(connection: Connection, clip_id: int) -> ClipRanges:
+    rows = connection.execute(select(Clip.id, Clip.video_id).where(Clip.id > clip_id).order_by(Clip.id)).all()
+    return ClipRanges.of_clips(*np.array(list(zip(*rows, strict=True)), np.int64).reshape(2, -1))
 
 
 def _set_file(
@@ -333,20 +408,23 @@ def _set_file(
         _drop_orphans(session, [before])
 
 
-def _delete_files(session: Session, paths: Iterable[str]) -> None:
-    affected: list[int | None] = []
-    for path in paths:
-        affected += session.scalars(delete(File).where(File.path == path).returning(File.video_id))
-    _drop_orphans(session, affected)
+def _delete_files(session: Session, paths: Iterable[str]) -> int:
+    video_ids: list[int | None] = []
+    for block in _blocks(paths):
+        video_ids += session.scalars(delete(File).where(File.path.in_(block)).returning(File.video_id))
+    _drop_orphans(session, video_ids)
+    return len(video_ids)
 
 
 def _drop_orphans(session: Session, video_ids: Iterable[int | None]) -> None:
     """Delete those of the videos that no file is left of, with their clips."""
     session.flush()
-    for video_id in {i for i in video_ids if i is not None}:
-        if session.scalar(select(File.id).where(File.video_id == video_id).limit(1)) is None:
-            session.execute(delete(Video).where(Video.id == video_id))
-            _next_generation(session)
+    has_file = exists().where(File.video_id == Video.id)
+    dropped = 0
+    for block in _blocks(i for i in video_ids if i is not None):
+        dropped += len(session.scalars(delete(Video).where(Video.id.in_(block), ~has_file).returning(Video.id)).all())
+    if dropped:
+        _next_generation(session)
 
 
 def _next_generation(session: Session) -> None:
@@ -355,9 +433,10 @@ def _next_generation(session: Session) -> None:
     session.add(row)
 
 
-def _stack(blobs: Iterable[bytes]) -> Embeddings:
-    try:
-        rows = [np.frombuffer(blob, _STORED) for blob in blobs]
-        return np.stack(rows).astype(np.float32) if rows else np.empty((0, 0), np.float32)
-    except ValueError as error:
-        raise CatalogError(f"an embedding is damaged ({error}); mend it with: reelseek verify --repair") from error
+def _stack(blobs: Sequence[bytes]) -> Embeddings:
+    sizes = {len(blob) for blob in blobs}
+    if len(sizes) != 1 or sum(sizes) % _STORED.itemsize:
+        raise CatalogError(
+            f"an embedding is damaged (they have {sorted(sizes)} bytes); mend it with: reelseek verify --repair"
+        )
+    return np.frombuffer(b"".join(blobs), _STORED).reshape(len(blobs), -1).astype(np.float32)

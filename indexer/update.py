@@ -83,7 +83,7 @@ class Update:
         new = [state for state in found if not self._settled(state, known.get(state.path))]
         self._known, self._new_sizes = known, Counter(state.size for state in new)
         self._of_files, self._of_bytes = len(new), sum(state.size for state in new)
-        for event in encode_videos(self._jobs(new), self._checkpoint, pool):
+        for event in encode_videos(self._jobs(new), self._checkpoint, pool) if new else ():  # it starts a decoder
             if isinstance(event, Encoded):
                 self._commit(event)
             elif isinstance(event, Failed):
@@ -91,10 +91,9 @@ class Update:
             else:
                 self._go_on(event)
         here = {state.path for state in found}
-        left = self._catalog.files()  # without those that this run moved
-        gone = [path for path in known if path in left and path not in here and is_gone(path)]
-        self._catalog.remove_files([*gone, *self._aside])
-        self.report.removed = len(gone)
+        gone = (path for path in known if path not in here and is_gone(path))
+        self.report.removed = self._catalog.remove_files(gone)  # without those that this run moved
+        self._catalog.remove_files(self._aside)
         return self.report
 
     def _settled(self, state: FileState, known: KnownFile | None) -> bool:

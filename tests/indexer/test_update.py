@@ -4,6 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from indexer import update as updating
 from indexer.discover import discover
@@ -54,6 +55,34 @@ def test_the_second_run_finds_everything_unchanged(add, clip, videos, decoded):
     assert add() == {"indexed": 2, "copies": 1, "failed": bad}
     assert add() == {"unchanged": 3, "failed": bad}
     assert sorted(decoded) == ["a.mp4", "b.MP4"]
+
+
+def test_a_run_that_finds_nothing_new_starts_no_decoder(add, clip, videos, pool, monkeypatch):
+    clip(videos / "a.mp4", 1), clip(videos / "b.mp4", 2)
+    add()
+    monkeypatch.setattr(pool, "decode", None)
+    (videos / "b.mp4").unlink()
+    assert add() == {"unchanged": 1, "removed": 1}
+
+
+def test_what_a_run_asks_of_the_catalog_does_not_grow_with_the_unchanged_files(library, clip, videos):
+    said, counts = [], []
+    event.listen(library.catalog.engine, "before_cursor_execute", lambda *call: said.append(call[2]))
+    for i in range(3):
+        clip(videos / f"{i}.mp4", i)
+        library.add([videos])
+        said.clear()
+        library.add([videos])
+        counts.append(len(said))
+    assert counts[0] == counts[1] == counts[2]
+
+
+def test_a_run_keeps_nothing_of_the_files_that_are_done(library, clip, videos, checkpoint, pool):
+    clip(videos / "a.mp4", 1), clip(videos / "b.mp4", 1), clip(videos / "c.mp4", 2, seconds=20)
+    (videos / "bad.mp4").write_bytes(b"no video")
+    run = Update(library.catalog, checkpoint)
+    assert run.run(discover([videos]).files, {}, pool).indexed == 2
+    assert (run._by_path, run._twins, run._partly) == ({}, {}, {})
 
 
 def test_the_report_tells_the_clips_and_seconds_that_are_new(library, clip, videos):
