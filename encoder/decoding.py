@@ -10,19 +10,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span, grid_length
-from encoder.video import Clip, VideoError, VideoInfo, probe, read_clips
+from encoder.video import Clip, Picture, Video, VideoError, VideoInfo
+from encoder.wire import Receiver, Sender, shared_memory
 
 _BATCH = 16  # clips a message
+_MOST_THREADS = 8  # of one file: each holds a few pictures
 _POLL_S = 0.05
 _TELL_S = 5.0  # a slow file shows that it is alive
 
@@ -37,6 +40,7 @@ class Job:
     clips: int | None = None  # this many, evenly spread over the declared length; None: the regular ones
     finer: int = 1  # clips start on a grid so many times finer than that of their frames, where `clips` are enough
     stretched: bool = False  # one clip only, its frames evenly spread over the declared length
+    threads: int = 1  # that decode it; a pool gives it as many as there are for each of its files
 
     def clips_of(self, info: VideoInfo) -> tuple[ClipSpec, list[int] | None]:
         """The grid to read a video on, and at which of its frames the asked clips start; None: the regular ones."""
@@ -74,8 +78,14 @@ class Decoded:
     """Some more of its clips."""
 
     path: str
-    spans: list[Span]
-    frames: NDArray[np.uint8]  # (N, T, H, W, 3) RGB
+    spans: list[Span]  # of N clips
+    pictures: NDArray[np.uint8]  # (F, H, W, 3) RGB, each of them once
+    places: NDArray[np.intp]  # (N, T): which picture each frame of a clip is
+
+    @property
+    def frames(self) -> NDArray[np.uint8]:
+        """(N, T, H, W, 3) RGB clips."""
+        return self.pictures[self.places]
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,7 @@ Event = Opened | Reading | Decoded | Finished | Failed
 @dataclass
 class _Worker:
     process: BaseProcess
-    pipe: Connection
+    wire: Receiver
     path: str | None = None  # of the job in hand
     heard: float = field(default_factory=time.monotonic)
 
@@ -145,46 +155,48 @@ class DecodePool:
         """
         for unfinished in [worker for worker in self._workers if worker.path is not None]:
             self._replace(unfinished)  # an earlier call was broken off
-        queue, drained = iter(jobs), False
+        queue = iter(jobs)
         while True:
-            while not drained and (worker := self._free()) is not None:
-                job = next(queue, None)
-                drained = job is None
-                if job is not None:
-                    self._start(worker, job)
+            self._start_as_many_as_there_are(queue)
             busy = [worker for worker in self._workers if worker.path is not None]
             if not busy:
                 return
-            ready = wait([worker.pipe for worker in busy], _POLL_S)
+            ready = wait([worker.wire.pipe for worker in busy], _POLL_S)
             if not ready:
                 yield None
             for worker in busy:
-                if worker.pipe in ready:
+                if worker.wire.pipe in ready:
                     yield from self._receive(worker)
-                elif time.monotonic() - worker.heard > self._stall_s and not worker.pipe.poll():
+                elif time.monotonic() - worker.heard > self._stall_s and not worker.wire.pipe.poll():
                     yield from self._give_up(
                         worker, f"no picture came for {self._stall_s:.0f} s, so reading was given up"
                     )
 
-    def _free(self) -> _Worker | None:
+    def _start_as_many_as_there_are(self, queue: Iterator[Job]) -> None:
+        """Give each free worker a job; where there are fewer jobs than workers, each is decoded by several threads."""
+        free = self._size - sum(worker.path is not None for worker in self._workers)
+        jobs = list(islice(queue, free))
+        threads = min(_MOST_THREADS, self._size // max(1, self._size - free + len(jobs)))
+        for job in jobs:
+            self._start(self._free(), replace(job, threads=threads))
+
+    def _free(self) -> _Worker:
         for worker in self._workers:
             if worker.path is None:
                 return worker
-        if len(self._workers) < self._size:
-            self._workers.append(_spawn())
-            return self._workers[-1]
-        return None
+        self._workers.append(_spawn())
+        return self._workers[-1]
 
     def _start(self, worker: _Worker, job: Job) -> None:
         if not worker.process.is_alive():
             self._replace(worker)
         worker.path, worker.heard = job.path, time.monotonic()
         with suppress(ConnectionError):  # it died idle or at once: the next look at its pipe says so
-            worker.pipe.send(job)
+            worker.wire.send(job)
 
     def _receive(self, worker: _Worker) -> Iterator[Event]:
         try:
-            event: Event = worker.pipe.recv()
+            event: Event = worker.wire.receive()
         except (EOFError, OSError):  # it died: between messages, or in the middle of one
             worker.process.join(5)
             code = worker.process.exitcode
@@ -206,34 +218,35 @@ class DecodePool:
     def _replace(self, worker: _Worker) -> None:
         _end(worker)
         fresh = _spawn()
-        worker.process, worker.pipe, worker.path = fresh.process, fresh.pipe, None
+        worker.process, worker.wire, worker.path = fresh.process, fresh.wire, None
 
 
 def _spawn() -> _Worker:
     context = get_context("spawn")  # a forked child would inherit the threads' locks of torch and FAISS
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs,), daemon=True, name="reelseek-decoder")
+    (ours, theirs), memory = context.Pipe(), shared_memory(context)
+    process = context.Process(target=_work, args=(theirs, memory), daemon=True, name="reelseek-decoder")
     process.start()
     theirs.close()
-    return _Worker(process, ours)
+    return _Worker(process, Receiver(ours, memory))
 
 
 def _end(worker: _Worker) -> None:
     worker.process.kill()
     worker.process.join()
-    worker.pipe.close()
+    worker.wire.pipe.close()
 
 
-def _work(pipe: Connection) -> None:
+def _work(pipe: Connection, memory: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     threading.Thread(target=_die_with_parent, daemon=True).start()
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 2)  # codecs write to stderr behind Python's back
+    wire = Sender(pipe, memory)
     while True:
         try:
-            job: Job = pipe.recv()
-            for event in _decode(job, _Pulse(pipe, job.path)):
-                pipe.send(event)
+            job: Job = wire.receive()
+            for event in _decode(job, _Pulse(wire, job.path)):
+                wire.send(event)
         except (EOFError, ConnectionError):
             return
 
@@ -241,12 +254,12 @@ def _work(pipe: Connection) -> None:
 class _Pulse:
     """Called with every picture read, sends a sign of life now and then: clips may be far apart."""
 
-    def __init__(self, pipe: Connection, path: str) -> None:
-        self._pipe, self._path, self._sent = pipe, path, time.monotonic()
+    def __init__(self, wire: Sender, path: str) -> None:
+        self._wire, self._path, self._sent = wire, path, time.monotonic()
 
     def __call__(self) -> None:
         if time.monotonic() - self._sent > _TELL_S:
-            self._pipe.send(Reading(self._path))
+            self._wire.send(Reading(self._path))
             self._sent = time.monotonic()
 
 
@@ -259,23 +272,31 @@ def _die_with_parent() -> None:
 
 def _decode(job: Job, still_reading: Callable[[], None]) -> Iterator[Event]:
     try:
-        info = probe(job.path)
-        yield Opened(job.path, info)
-        clips: list[Clip] = []
-        damaged, told = 0, time.monotonic()
-        spec, starts = job.clips_of(info)
-        for clip in read_clips(job.path, spec, job.span, starts, still_reading):
-            clips.append(clip)
-            damaged = clip.damaged
-            if len(clips) == _BATCH or time.monotonic() - told > _TELL_S:
+        with Video(job.path, job.threads) as video:
+            info = video.info()
+            yield Opened(job.path, info)
+            clips: list[Clip] = []
+            spec, starts = job.clips_of(info)
+            told = time.monotonic()
+            for clip in video.clips(spec, job.span, starts, still_reading):
+                clips.append(clip)
+                if len(clips) == _BATCH or time.monotonic() - told > _TELL_S:
+                    yield _decoded(job, clips)
+                    clips, told = [], time.monotonic()
+            if clips:
                 yield _decoded(job, clips)
-                clips, told = [], time.monotonic()
-        if clips:
-            yield _decoded(job, clips)
-        yield Finished(job.path, damaged)
+            yield Finished(job.path, video.damaged)
     except VideoError as error:
         yield Failed(job.path, error.reason)
 
 
 def _decoded(job: Job, clips: list[Clip]) -> Decoded:
-    return Decoded(job.path, [clip.span for clip in clips], np.stack([clip.frames[:: job.finer] for clip in clips]))
+    pictures: dict[int, Picture] = {}  # by identity: clips share them
+    places = [[pictures.setdefault(id(picture), picture) for picture in clip.pictures[:: job.finer]] for clip in clips]
+    order = {key: place for place, key in enumerate(pictures)}
+    return Decoded(
+        job.path,
+        [clip.span for clip in clips],
+        np.stack(list(pictures.values())),
+        np.array([[order[id(picture)] for picture in row] for row in places]),
+    )

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span, clip_span
 from encoder.errors import WorldError
+from encoder.lookahead import Moments, VideoPacket, drops_only_what_is_not_needed, with_unseen
 
 av.logging.set_level(av.logging.PANIC)
 
@@ -37,6 +38,7 @@ Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 _OPEN_TIMEOUT_S, _READ_TIMEOUT_S = 20.0, 20.0  # of one blocking system call
 _FRAME_S = 1 / 25  # how long a picture is shown whose file does not say
 _LONGEST_STILL_S = 600.0  # a longer gap between frames, past the declared duration, is a broken timestamp
+_REGULAR_S = 1.0  # nearer to each other, times are of one clock
 _ROUNDING_S = 1e-6
 _SEEK_FROM_S = 10.0  # nearer starts are reached by decoding
 
@@ -68,8 +70,13 @@ class Clip:
     """Consecutive grid frames of a video."""
 
     span: Span  # seconds from the video's first frame
-    frames: NDArray[np.uint8]  # (T, size, size, 3) RGB
+    pictures: list[Picture]  # T of (size, size, 3); those of overlapping clips, or shown twice, are the same arrays
     damaged: int = 0  # packets of the file that could not be decoded so far
+
+    @property
+    def frames(self) -> NDArray[np.uint8]:
+        """(T, size, size, 3) RGB."""
+        return np.stack(self.pictures)
 
 
 def probe(path: str | Path) -> VideoInfo:
@@ -78,67 +85,39 @@ def probe(path: str | Path) -> VideoInfo:
     Raises:
         VideoError: the file can't be read, or holds no picture that can be decoded.
     """
-    with _Reader(path) as reader:
-        first = next(reader.pictures(), None)
-        if first is None:
-            raise VideoError(path, reader.why_no_picture())
-        return reader.info(first[1])
+    with Video(path) as video:
+        return video.info()
 
 
 def read_clips(
-    path: str | Path,
-    spec: ClipSpec,
-    span: Span | None = None,
-    starts: Iterable[int] | None = None,
-    on_picture: Callable[[], None] | None = None,
+    path: str | Path, spec: ClipSpec, span: Span | None = None, starts: Iterable[int] | None = None
 ) -> Iterator[Clip]:
-    """Yield the clips of a video in one sequential pass; windows share their decoded frames.
-
-    Args:
-        path: the file.
-        spec: grid and clip size; the whole picture is resized to a square.
-        span: read only this part; the grid then starts at span.start. Clip spans stay in the video's time.
-        starts: ascending grid frames at which clips start, instead of those of `clip_starts`; the ones whose
-            clip would pass the end are left out, but at least one clip comes.
-        on_picture: called whenever a picture was decoded, however few of them end up in clips.
-
-    Raises:
-        VideoError: nothing could be read. A file that breaks off later yields what was readable.
-    """
-    origin, stop = (span.start, span.end) if span else (0.0, math.inf)
-    wanted = iter(itertools.count(0, spec.hop) if starts is None else starts)
-    recent: deque[Picture] = deque(maxlen=spec.frames)
-    start, filled, length, clips = next(wanted, None), False, 0, 0
-    with _Reader(path) as reader:
-        for picture in reader.grid(spec, origin, stop, on_picture):
-            if filled and start is not None:  # kept back until now: only the last clip can end early
-                yield _clip(recent, origin, start, math.inf, spec, reader.damaged)
-                start, clips = next(wanted, None), clips + 1
-            recent.append(picture)
-            length += 1
-            filled = start is not None and length == start + spec.frames
-        if not length:
-            raise VideoError(path, reader.why_no_picture(origin))
-        if filled or starts is None or not clips:  # the last clip is flush with the end
-            start = max(0, length - spec.frames)
-            yield _clip(recent, origin, start, min(stop, reader.end), spec, reader.damaged)
+    """Yield the clips of a video, see `Video.clips`."""
+    with Video(path) as video:
+        yield from video.clips(spec, span, starts)
 
 
-def _clip(recent: deque[Picture], origin: float, start: int, end: float, spec: ClipSpec, damaged: int) -> Clip:
-    held = [recent[-1]] * (spec.frames - len(recent))  # a short video holds its last picture
-    shown = clip_span(start, end - origin, spec)
-    shown = Span(origin + shown.start, origin + shown.end)
-    return Clip(shown, np.stack([*recent, *held]), damaged)
+class Video:
+    """One open video, to be read once: frames in order of presentation, damaged packets counted and passed over."""
 
+    def __init__(self, path: str | Path, threads: int = 1) -> None:
+        """Open a file.
 
-class _Reader:
-    """One open video: its frames in order of presentation, damaged packets counted and passed over."""
+        Args:
+            path: the file.
+            threads: that decode its frames; more than one where there are not as many files to decode side by side.
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = path
+        Raises:
+            VideoError: the file can't be read.
+        """
+        self.path, self._threads = path, threads
         self.end = 0.0  # seconds: when the last picture read so far goes off
         self.packets = self.damaged = 0
+        self._moments: Moments | None = None  # the only ones at which pictures are looked at; None: all are
+        self._zero = self._last = -math.inf  # seconds on the container's clock: the first frame, the latest one
         self._open()
+        self._frames = self._decoded()
+        self._first = next(self._frames, None)
 
     def __enter__(self) -> Self:
         return self
@@ -148,22 +127,65 @@ class _Reader:
     ) -> None:
         self._container.close()
 
-    def info(self, first: VideoFrame) -> VideoInfo:
-        """What the header and the first picture say."""
+    def info(self) -> VideoInfo:
+        """What the header and the first picture say.
+
+        Raises:
+            VideoError: the file holds no picture that can be decoded.
+        """
+        if self._first is None:
+            raise VideoError(self.path, self._why_no_picture())
         declared, codec = self._declared_s(), self._stream.codec_context
         shape = self._stream.sample_aspect_ratio or codec.sample_aspect_ratio or Fraction(1)
-        width, height = max(1, round(first.width * shape)), first.height
-        if _quarter_turns(first) % 2:
+        width, height = max(1, round(self._first.width * shape)), self._first.height
+        if _quarter_turns(self._first) % 2:
             width, height = height, width
         return VideoInfo(declared, width, height, float(self._stream.average_rate or 0), codec.name)
 
-    def grid(
+    def clips(
+        self,
+        spec: ClipSpec,
+        span: Span | None = None,
+        starts: Iterable[int] | None = None,
+        on_picture: Callable[[], None] | None = None,
+    ) -> Iterator[Clip]:
+        """Yield the clips in one sequential pass; windows share their decoded frames.
+
+        Args:
+            spec: grid and clip size; the whole picture is resized to a square.
+            span: read only this part; the grid then starts at span.start. Clip spans stay in the video's time.
+            starts: ascending grid frames at which clips start, instead of those of `clip_starts`; the ones whose
+                clip would pass the end are left out, but at least one clip comes.
+            on_picture: called whenever a picture was decoded, however few of them end up in clips.
+
+        Raises:
+            VideoError: nothing could be read. A file that breaks off later yields what was readable.
+        """
+        origin, stop = (span.start, span.end) if span else (0.0, math.inf)
+        wanted = iter(itertools.count(0, spec.hop) if starts is None else starts)
+        recent: deque[Picture] = deque(maxlen=spec.frames)
+        start, filled, length, clips = next(wanted, None), False, 0, 0
+        for picture in self._grid(spec, origin, stop, on_picture):
+            if filled and start is not None:  # kept back until now: only the last clip can end early
+                yield _clip(recent, origin, start, math.inf, spec, self.damaged)
+                start, clips = next(wanted, None), clips + 1
+            recent.append(picture)
+            length += 1
+            filled = start is not None and length == start + spec.frames
+        if not length:
+            raise VideoError(self.path, self._why_no_picture(origin))
+        if filled or starts is None or not clips:  # the last clip is flush with the end
+            start = max(0, length - spec.frames)
+            yield _clip(recent, origin, start, min(stop, self.end), spec, self.damaged)
+
+    def _grid(
         self, spec: ClipSpec, origin: float, stop: float, on_picture: Callable[[], None] | None
     ) -> Iterator[Picture]:
         """Yield the picture shown at origin + k / fps for k = 0, 1, ... until the video ends, or `stop`."""
         resize = VideoReformatter()
         count, shown, small = 0, None, None
-        for time, frame in itertools.chain(self.pictures(origin), [(math.inf, None)]):
+        self._moments = Moments(origin, spec.fps)
+        for time, frame in itertools.chain(self._pictures(origin), [(math.inf, None)]):
             if on_picture is not None:
                 on_picture()
             until = min(time if frame else self.end, stop) - _ROUNDING_S
@@ -175,14 +197,14 @@ class _Reader:
                 return
             shown, small = frame, None
 
-    def pictures(self, since: float = 0.0) -> Iterator[tuple[float, VideoFrame]]:
+    def _pictures(self, since: float) -> Iterator[tuple[float, VideoFrame]]:
         """Yield (seconds from the first frame, frame), times ascending, beginning at or before `since`."""
-        frames = self._decoded()
-        first = next(frames, None)
+        first = self._first
         if first is None:
             return
         zero, length = _time(first, 0.0), _length(first, self._frame_s())
-        frames = self._seek(zero, since) if since > _SEEK_FROM_S else itertools.chain([first], frames)
+        self._zero = zero
+        frames = self._seek(zero, since) if since > _SEEK_FROM_S else itertools.chain([first], self._frames)
         shift, last = 0.0, None
         for frame in frames:
             time = _time(frame, zero + (self.end if last is not None else 0.0)) - zero + shift
@@ -190,13 +212,15 @@ class _Reader:
                 broken = time < last - 1 or (time > last + _LONGEST_STILL_S and time > self._declared_s())
                 if broken:  # the clock was set anew, as between joined recordings: go on from here
                     shift, time = shift + self.end - time, self.end
+                    self._moments = None  # packets don't tell their times any more
                 if time <= last:
                     continue
             length = _length(frame, length)
-            self.end, last = max(0.0, time) + length, time
+            self.end = max(0.0, time) + length
+            last = self._last = time
             yield max(0.0, time), frame
 
-    def why_no_picture(self, since: float = 0.0) -> str:
+    def _why_no_picture(self, since: float = 0.0) -> str:
         """Say in words why not one picture came."""
         if self.end:
             return f"lasts {self.end:.1f} s, so nothing lies at or after {since:g} s"
@@ -215,7 +239,10 @@ class _Reader:
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(self.path, _in_words(error)) from error
         self._stream = self._choose_stream()
-        self._stream.codec_context.thread_count = 1  # files are decoded in parallel, not the frames of one
+        self._stream.codec_context.thread_count = self._threads
+        self._stream.codec_context.thread_type = "FRAME"
+        self._guessed = self._container.format.name == "avi"  # holds no presentation times: a pts goes to and fro
+        self._may_drop = not self._guessed and drops_only_what_is_not_needed(self._stream.codec_context)
 
     def _choose_stream(self) -> VideoStream:
         videos = [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
@@ -228,14 +255,12 @@ class _Reader:
         return videos[0]
 
     def _decoded(self) -> Iterator[VideoFrame]:
-        packets = self._container.demux(self._stream)
-        while True:
+        codec = self._stream.codec_context
+        for packet, unseen in with_unseen(self._stored(), self._is_unseen):
+            if self._may_drop:
+                codec.skip_frame = "NONREF" if unseen else "DEFAULT"
             try:
-                packet = next(packets)
-                self.packets += packet.size > 0
                 frames = packet.decode()
-            except StopIteration:
-                return
             except av.InvalidDataError:
                 self.damaged += 1
                 continue
@@ -243,9 +268,30 @@ class _Reader:
                 self.damaged += 1
                 return
             for frame in frames:
-                if self._container.format.name == "avi":  # holds no presentation times: a guessed pts goes to and fro
+                if self._guessed:
                     frame.pts = frame.dts  # of the packet that brought this frame out, so they ascend
                 yield frame
+
+    def _stored(self) -> Iterator[VideoPacket]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.FFmpegError, OSError):
+                self.damaged += 1
+                return
+            self.packets += packet.size > 0
+            yield packet
+
+    def _is_unseen(self, start: int, end: int) -> bool:
+        """Whether a picture that is on for some ticks of the container's clock is looked at by nobody."""
+        if self._moments is None or self._stream.time_base is None:
+            return False
+        begins, ends = (float(ticks * self._stream.time_base) - self._zero for ticks in (start, end))
+        regular = abs(begins - self._last) < _REGULAR_S  # else the clock may have been set anew
+        return regular and not self._moments.between(begins, ends)
 
     def _seek(self, zero: float, since: float) -> Iterator[VideoFrame]:
         """Frames from a key frame at or before `since`; from the start where the file can't seek there."""
@@ -270,6 +316,13 @@ class _Reader:
     def _frame_s(self) -> float:
         rate = self._stream.average_rate or self._stream.guessed_rate
         return float(1 / rate) if rate else _FRAME_S
+
+
+def _clip(recent: deque[Picture], origin: float, start: int, end: float, spec: ClipSpec, damaged: int) -> Clip:
+    held = [recent[-1]] * (spec.frames - len(recent))  # a short video holds its last picture
+    shown = clip_span(start, end - origin, spec)
+    shown = Span(origin + shown.start, origin + shown.end)
+    return Clip(shown, [*recent, *held], damaged)
 
 
 def _check_file(path: str | Path) -> None:

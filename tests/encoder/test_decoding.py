@@ -90,8 +90,9 @@ def test_a_decoder_killed_between_files_costs_no_file(own_pool, clip, videos):
     assert ends(run(own_pool, job)) == [("a.mp4", "Finished")]
 
 
-def test_a_decoder_killed_in_the_middle_of_a_message_fails_that_file_alone(own_pool, clip, videos):
-    spec = ClipSpec(frames=8, fps=4.0, size=128, hop=4)  # 16 clips are 6 MB, more than a pipe takes
+@pytest.mark.parametrize("size", [128, 512])  # 3 messages of 1 MB wait to be taken, or one of 18 MB
+def test_a_decoder_killed_before_all_was_taken_fails_that_file_alone(own_pool, clip, videos, size):
+    spec = ClipSpec(frames=8, fps=4.0, size=size, hop=1)
     jobs = [Job(str(clip(videos / name, 1, seconds=20)), spec) for name in ("a.mp4", "b.mp4")]
     events = []
     for event in own_pool.decode(jobs):
