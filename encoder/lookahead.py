@@ -6,19 +6,23 @@ HEVC. What is shown stays the same, bit for bit.
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import TypeAlias
-
-from av.packet import Packet
-from av.video.codeccontext import VideoCodecContext
-from av.video.stream import VideoStream
+from typing import Protocol, TypeVar
 
 _AHEAD = 4  # packets: pictures stored together are mostly shown together
 _ROUNDING_S = 2e-6  # above that of the grid itself: a picture on its border is decoded
 
-VideoPacket: TypeAlias = "Packet[VideoStream]"
+
+class Stored(Protocol):
+    """A packet of one picture."""
+
+    pts: int | None  # when it is shown, in ticks
+    is_discard: bool  # cut off by an edit list
+
+
+Packet = TypeVar("Packet", bound=Stored)
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,7 @@ class Moments:
         return self.origin + first / self.fps <= end
 
 
-def with_unseen(
-    packets: Iterator[VideoPacket], is_unseen: Callable[[int, int], bool]
-) -> Iterator[tuple[VideoPacket, bool]]:
+def with_unseen(packets: Iterable[Packet], is_unseen: Callable[[int, int], bool]) -> Iterator[tuple[Packet, bool]]:
     """Yield packets, and whether their pictures are unseen.
 
     A picture is on until the next one comes, which may be stored before or a little after it. One that is stored
@@ -46,22 +48,22 @@ def with_unseen(
         packets: as stored.
         is_unseen: whether no moment lies between two times, in ticks of the packets.
     """
-    waiting: deque[VideoPacket | None] = deque()
+    waiting: deque[Packet | None] = deque()
     near: deque[int | None] = deque(maxlen=2 * _AHEAD + 1)  # times of the packets around the one that is due
     for packet in chain(packets, repeat(None, _AHEAD)):
         waiting.append(packet)
-        near.append(packet.pts if packet and not packet.is_discard else None)  # cut off by an edit list: never on
+        near.append(packet.pts if packet and not packet.is_discard else None)
         if len(waiting) > _AHEAD and (due := waiting.popleft()) is not None:
             after = [time for time in near if time is not None and due.pts is not None and time > due.pts]
             yield due, due.pts is not None and bool(after) and is_unseen(due.pts, min(after))
 
 
-def drops_only_what_is_not_needed(codec: VideoCodecContext) -> bool:
-    """Whether the decoder can leave out pictures from which no other is made, and no others.
+def drops_only_unused(codec: str, configuration: bytes | None) -> bool:
+    """Whether FFmpeg's decoder can leave out the pictures from which no other is made, and no others.
 
-    FFmpeg's HEVC decoder also leaves out pictures that only those of a higher temporal layer are made from.
+    That of HEVC also leaves out pictures that only those of a higher temporal layer are made from.
     """
-    if codec.name == "hevc":  # the configuration record of ISO/IEC 14496-15 says how many layers there are
-        record = codec.extradata or b""
+    if codec == "hevc":  # the decoder configuration record, ISO/IEC 14496-15, has the number of layers
+        record = configuration or b""
         return len(record) > 21 and record[0] == 1 and record[21] >> 3 & 7 == 1
-    return codec.name == "h264"
+    return codec == "h264"

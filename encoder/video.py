@@ -19,6 +19,7 @@ from typing import Self
 
 import av
 import numpy as np
+from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span, clip_span
 from encoder.errors import WorldError
-from encoder.lookahead import Moments, VideoPacket, drops_only_what_is_not_needed, with_unseen
+from encoder.lookahead import Moments, drops_only_unused, with_unseen
 
 av.logging.set_level(av.logging.PANIC)
 
@@ -239,10 +240,10 @@ class Video:
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(self.path, _in_words(error)) from error
         self._stream = self._choose_stream()
-        self._stream.codec_context.thread_count = self._threads
-        self._stream.codec_context.thread_type = "FRAME"
+        codec = self._stream.codec_context
+        codec.thread_count, codec.thread_type = self._threads, ThreadType.FRAME
         self._guessed = self._container.format.name == "avi"  # holds no presentation times: a pts goes to and fro
-        self._may_drop = not self._guessed and drops_only_what_is_not_needed(self._stream.codec_context)
+        self._may_drop = not self._guessed and drops_only_unused(codec.name, codec.extradata)
 
     def _choose_stream(self) -> VideoStream:
         videos = [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
@@ -272,7 +273,7 @@ class Video:
                     frame.pts = frame.dts  # of the packet that brought this frame out, so they ascend
                 yield frame
 
-    def _stored(self) -> Iterator[VideoPacket]:
+    def _stored(self) -> Iterator["av.Packet[VideoStream]"]:
         packets = self._container.demux(self._stream)
         while True:
             try:
