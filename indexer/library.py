@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import RLock
+from threading import Event, RLock, Thread
 from typing import Self
 
 import numpy as np
@@ -27,7 +27,8 @@ from indexer.discover import PathError, discover, resolve
 from indexer.query import embed_query
 from indexer.search import Match, Query, search
 from indexer.update import Failure, Progress, Update, UpdateReport
-from indexer.vectors import CacheError, VectorIndex
+from indexer.vector_file import CacheError
+from indexer.vectors import VectorIndex, cached_facts, cached_generation
 
 _FORMAT = "1"
 _ENCODER = "encoder.safetensors"
@@ -45,8 +46,10 @@ class Library:
         self.folder, self.catalog, self.checkpoint = folder, catalog, checkpoint
         self.warning: str | None = None  # why the cache could not be written, if it could not
         self._index = VectorIndex(checkpoint.config.dim, -1)
-        self._cached = -1  # generation of the cache file, as far as we read or wrote it
+        self._cached: tuple[VectorIndex, int] | None = None  # what the cache file holds, and of which generation
         self._index_lock = RLock()
+        self._closing = Event()
+        self._rebuilding: Thread | None = None
         self._lock = FileLock(folder / "index.lock")
         self._query_lock = RLock()
         self._query_pool = DecodePool(1)
@@ -110,7 +113,10 @@ class Library:
             )
 
     def close(self) -> None:
-        """End worker processes and close the catalog."""
+        """End worker processes and a rebuild of the index, and close the catalog."""
+        self._closing.set()
+        if self._rebuilding:
+            self._rebuilding.join()
         self._query_pool.close()
         self.catalog.close()
 
@@ -186,9 +192,8 @@ class Library:
             VideoError: the clip can't be read.
         """
         query = self.embed_query(clip, span)
-        with _in_words(self.folder), self._index_lock:
-            self.refresh()
-            return search(query, self.catalog, self._index, k, self.checkpoint.spec.clip_s)
+        with _in_words(self.folder):
+            return search(query, self.catalog, self._fresh_index(), k, self.checkpoint.spec.clip_s)
 
     def embed_query(self, clip: str | Path, span: Span | None = None) -> Query:
         """Embed a clip as it is and as what it may have been before it was edited.
@@ -211,18 +216,38 @@ class Library:
         """Bring the vector index to the catalog's generation, from the cache file where that is sound."""
         with _in_words(self.folder), self._index_lock:
             generation = self.catalog.generation()
-            if self._index.generation < 0:
+            if self._index.generation < 0 or cached_generation(self.cache_path) == generation != self._index.generation:
                 self._index = self._load_cache()
             if self._index.generation != generation:
                 self._catch_up(generation)
                 self._save_cache()
 
+    def _fresh_index(self) -> VectorIndex:
+        """The index to search now; one that has outgrown its structure is rebuilt in the background meanwhile."""
+        with self._index_lock:
+            self.refresh()
+            if self._index.due and not (self._rebuilding and self._rebuilding.is_alive()):
+                self._rebuilding = Thread(target=self._restructure, name="rebuild of the vector index")
+                self._rebuilding.start()
+            return self._index
+
     def _refresh_and_save(self) -> None:
         """Refresh, and write the cache if an earlier refresh could not: the disk was full, or we were changing."""
         with self._index_lock:
             self.refresh()
-            if self._cached != self._index.generation:
+            if self._cached != (self._index, self._index.generation):
                 self._save_cache()
+        self._restructure()
+
+    def _restructure(self) -> None:
+        """Give an index that has outgrown its structure another; searches have the old one until that is written."""
+        old = self._index
+        if old.due and (made := old.restructured(self._closing.is_set)):
+            with self._index_lock:
+                if self._index is old:
+                    made.follow(old)
+                    self._index = made
+                    self._save_cache()
 
     def _catch_up(self, generation: int) -> None:
         dim = self.checkpoint.config.dim
@@ -249,7 +274,7 @@ class Library:
         dim = self.checkpoint.config.dim
         try:
             index = VectorIndex.load(self.cache_path, dim)
-            self._cached = index.generation
+            self._cached = index, index.generation
             return index
         except CacheError:
             return VectorIndex(dim)  # caught up from the catalog
@@ -259,7 +284,7 @@ class Library:
         try:
             with self._lock.acquire(timeout=0):
                 self._index.save(self.cache_path)
-                self._cached, self.warning = self._index.generation, None
+                self._cached, self.warning = (self._index, self._index.generation), None
         except Timeout:
             return
         except OSError as error:
@@ -274,6 +299,12 @@ class Library:
             self.cache_path.unlink(missing_ok=True)
             self._index = VectorIndex(self.checkpoint.config.dim, -1)
             self.refresh()
+        self._restructure()
+
+    @property
+    def index_facts(self) -> str | None:
+        """How the clips are searched, in words and from the cache file alone; None if there is none."""
+        return cached_facts(self.cache_path)
 
     @contextmanager
     def changing(self) -> Iterator[None]:

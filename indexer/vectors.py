@@ -1,141 +1,219 @@
-"""The vector index: FAISS over the catalog's embeddings, kept in one file as a cache.
+"""The vector index: which clips are most similar to a query; a cache of the catalog's embeddings.
 
-Exact inner product. The file is a line of JSON (format, generation, checksum) and FAISS's own bytes; it is replaced
-whole.
+Up to EXACT_UP_TO clips a query is compared with every one. Above, most are in a graph that is searched approximately
+(`structures.py`); clips that have come since it was built are compared one by one, until there are so many that it is
+time to extend it. What is removed is hidden, until so much is that it is time to build anew.
 """
 
-import json
-import os
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from threading import RLock
+from typing import Any
 
-import faiss
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
+from indexer import structures, vector_file
 from indexer.catalog import Embeddings
+from indexer.structures import Rows, Similarities
+from indexer.vector_file import CacheError, Header, Ids
 
-_FORMAT = 1
-_LONGEST_HEADER = 1000  # bytes
-Ids = NDArray[np.int64]
-
-
-class CacheError(Exception):
-    """A cache file that can't be used, and why; the catalog has everything to build it anew."""
+EXACT_UP_TO = 50_000  # clips compared one by one; docs/scale.md has the measurement
+_MOST_HIDDEN = 0.25  # of all rows, above which it is time to build anew
+_FEWEST_HIDDEN = 1000  # and so few are never worth it
+_BLOCK = 500  # rows added to a graph at once, between which building can be stopped
 
 
 class VectorIndex:
-    """Embeddings by clip id, searched by inner product; knows the catalog generation it stands for."""
+    """Embeddings by clip id, searched by inner product; knows the catalog generation it stands for. Thread-safe."""
 
     def __init__(self, dim: int, generation: int = 0) -> None:
-        self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
-        self.generation = generation
+        self.dim, self.generation = dim, generation
+        self._lock = RLock()
+        self._graph: Any | None = None  # FAISS's, of the first rows; never changed once it is here
+        self._newest: Any = structures.empty_list(dim)  # FAISS's, of the other rows
+        self._ids: Ids = np.empty(0, np.int64)  # by row, -1 where hidden; never changed in place
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return int((self._ids >= 0).sum())
 
-    def ids(self) -> Ids:
-        """The ids of all vectors, ascending."""
-        return np.sort(faiss.vector_to_array(self._index.id_map))
+    # Changing
 
     def add(self, ids: Ids, embeddings: Embeddings) -> None:
         """Add vectors under ids that are not in the index yet."""
         if len(ids):
-            self._index.add_with_ids(np.ascontiguousarray(embeddings, np.float32), ids)
+            with self._lock:
+                structures.add(self._newest, embeddings)
+                self._ids = np.concatenate([self._ids, ids])
 
     def remove(self, ids: Ids) -> None:
         """Take vectors out; ids that are not there don't matter."""
         if len(ids):
-            self._index.remove_ids(ids)
+            with self._lock:
+                self._ids = np.where(np.isin(self._ids, ids), -1, self._ids)
 
-    def search(self, queries: Embeddings, k: int) -> tuple[NDArray[np.float32], Ids]:
+    # Reading
+
+    def ids(self) -> Ids:
+        """The ids of all vectors, ascending."""
+        return np.sort(self._ids[self._ids >= 0])
+
+    def search(self, queries: Embeddings, k: int) -> tuple[Similarities, Ids]:
         """The k nearest of each query: similarities (Q, k), best first, and ids (Q, k), -1 where fewer exist."""
-        similarities, ids = self._index.search(np.ascontiguousarray(queries, np.float32), k)
-        return similarities, ids
+        queries = np.ascontiguousarray(queries, np.float32)
+        with self._lock:
+            ids, graphed, built = self._ids, self._graphed, self._graph
+            shown = None if (ids >= 0).all() else ids >= 0
+            similarities, rows = structures.search_list(self._newest, queries, k, _part(shown, graphed, None))
+        if built is not None:
+            newest = similarities, np.where(rows < 0, -1, rows + graphed)
+            similarities, rows = _best(
+                [structures.search_graph(built, queries, k, _part(shown, 0, graphed)), newest], k
+            )
+        return similarities, np.append(ids, -1)[rows]  # row -1, for none, is id -1
 
     def vectors(self, ids: Ids) -> Embeddings:
         """The stored vectors of the given ids, which must be there; (N, D)."""
-        return (
-            np.stack([self._index.reconstruct(int(i)) for i in ids])
-            if len(ids)
-            else np.empty((0, self._index.d), np.float32)
-        )
+        with self._lock:
+            shown = np.flatnonzero(self._ids >= 0)
+            shown = shown[np.argsort(self._ids[shown], kind="stable")]
+            return self._of_rows(shown[np.searchsorted(self._ids[shown], ids)])
 
     def sample(self, most: int) -> Embeddings:
         """At most so many vectors from all over the index, the same ones every time; (N, D)."""
-        vectors = faiss.downcast_index(self._index.index)
-        rows = np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64)
-        sampled: Embeddings = vectors.reconstruct_batch(rows)
-        return sampled
+        with self._lock:
+            shown = np.flatnonzero(self._ids >= 0)
+            return self._of_rows(shown[np.linspace(0, len(shown) - 1, min(most, len(shown))).astype(np.int64)])
+
+    def describe(self) -> str:
+        """How the index is searched, in words."""
+        with self._lock:
+            return _facts(self._header())
+
+    # Restructuring
+
+    @property
+    def due(self) -> bool:
+        """Whether the index has outgrown its structure, so that it is time for `restructured`."""
+        with self._lock:
+            outgrown = len(self._ids) - self._graphed > EXACT_UP_TO
+            shrunk = self._graph is not None and 2 * len(self) < EXACT_UP_TO
+            return outgrown or shrunk or self._crowded
+
+    def restructured(self, stopped: Callable[[], bool] = lambda: False) -> "VectorIndex | None":
+        """An index of the same vectors in the structure that suits them, None if stopped; this one goes on meanwhile.
+
+        It takes about a minute for every 60,000 vectors that are new in the graph.
+        """
+        made = VectorIndex(self.dim, self.generation)
+        with self._lock:
+            ids, old = self._ids, None if self._crowded else self._graph
+        if (ids >= 0).sum() <= EXACT_UP_TO:
+            made.follow(self)
+            return made
+        if old is None:
+            rows = np.flatnonzero(ids >= 0)
+            made._graph, made._ids = structures.empty_graph(self.dim), ids[rows]
+        else:
+            rows = np.arange(old.ntotal, len(ids))
+            made._graph, made._ids = structures.copied_graph(old), ids
+        for block in self._blocks(rows):
+            if stopped():
+                return None
+            structures.add(made._graph, block)
+        return made
+
+    def follow(self, other: "VectorIndex") -> None:
+        """Take over what another index has come to hold, and let go of what it does not."""
+        have, want = self.ids(), other.ids()
+        self.remove(np.setdiff1d(have, want, assume_unique=True))
+        new = np.setdiff1d(want, have, assume_unique=True)
+        self.add(new, other.vectors(new))
+        self.generation = other.generation
+
+    # The file
 
     def save(self, path: Path) -> None:
-        """Write the index to a file, whole or not at all.
+        """Write the index to a file, whole or not at all; searches go on.
 
         Raises:
             OSError: the file can't be written; what was there before is untouched.
         """
-        payload = faiss.serialize_index(self._index).tobytes()
-        header = {
-            "format": _FORMAT,
-            "generation": self.generation,
-            "checksum": _checksum(self.generation, payload),
-        }
-        partial = path.with_name(path.name + ".part")
-        try:
-            with partial.open("wb") as file:
-                file.write(json.dumps(header).encode() + b"\n" + payload)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with self._lock:
+            header, ids, old = self._header(), self._ids, self._graph
+            newest = structures.numbers(self._newest)
+        vector_file.write(path, header, ids, old, newest)
 
     @classmethod
     def load(cls, path: Path, dim: int) -> "VectorIndex":
-        """Read an index file.
+        """Map an index file into memory.
 
         Raises:
-            CacheError: it is missing, damaged, of another format or of other vectors.
+            CacheError: it is missing, damaged (the vectors aside), of another format or of other vectors.
         """
-        try:
-            with path.open("rb") as file:
-                header, payload = _header(file), file.read()
-        except FileNotFoundError as error:
-            raise CacheError("it is missing") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CacheError("its header can't be read") from error
-        if header.checksum != _checksum(header.generation, payload):
-            raise CacheError("its checksum is wrong")
-        index = cls(dim, header.generation)
-        index._index = faiss.deserialize_index(np.frombuffer(payload, np.uint8))
-        if index._index.d != dim:
-            raise CacheError(f"it holds vectors of {index._index.d} numbers, not {dim}")
+        stored = vector_file.read(path)
+        if stored.header.dim != dim:
+            raise CacheError(f"it holds vectors of {stored.header.dim} numbers, not {dim}")
+        index = cls(dim, stored.header.generation)
+        index._ids, index._graph = stored.ids, stored.graph
+        index._newest = structures.list_of(dim, stored.newest)
         return index
 
+    # Below: under the lock
 
-@dataclass(frozen=True)
-class _Header:
-    generation: int
-    checksum: str  # of the generation and all that follows the header
+    @property
+    def _graphed(self) -> int:
+        return 0 if self._graph is None else int(self._graph.ntotal)
+
+    @property
+    def _crowded(self) -> bool:
+        return int((self._ids < 0).sum()) > max(_FEWEST_HIDDEN, _MOST_HIDDEN * len(self._ids))
+
+    def _header(self) -> Header:
+        rows = len(self._ids)
+        return Header(self.generation, self.dim, rows, self._graphed, rows - len(self), size=0)
+
+    def _blocks(self, rows: Rows) -> Iterator[Embeddings]:
+        for at in range(0, len(rows), _BLOCK):
+            with self._lock:
+                block = self._of_rows(rows[at : at + _BLOCK])
+            yield block
+
+    def _of_rows(self, rows: Rows) -> Embeddings:
+        found = np.empty((len(rows), self.dim), np.float32)
+        new = rows >= self._graphed
+        if self._graph is not None:
+            found[~new] = structures.vectors(self._graph, rows[~new])
+        found[new] = structures.vectors(self._newest, rows[new] - self._graphed)
+        return found
 
 
 def cached_generation(path: Path) -> int | None:
-    """The catalog generation of an index file, read from its first line alone; None if there is no such file."""
-    try:
-        with path.open("rb") as file:
-            return _header(file).generation
-    except (OSError, ValueError, KeyError, TypeError, CacheError):
-        return None
+    """The catalog generation of an index file; None if there is no such file. Fast, and unchecked like the next."""
+    header = vector_file.read_header(path)
+    return None if header is None else header.generation
 
 
-def _header(file: BinaryIO) -> _Header:
-    fields = json.loads(file.readline(_LONGEST_HEADER))
-    if fields["format"] != _FORMAT:
-        raise CacheError(f"it has format {fields['format']}, not {_FORMAT}")
-    return _Header(int(fields["generation"]), str(fields["checksum"]))
+def cached_facts(path: Path) -> str | None:
+    """How an index file is searched, in words; None if there is no such file."""
+    header = vector_file.read_header(path)
+    return None if header is None else _facts(header)
 
 
-def _checksum(generation: int, payload: bytes) -> str:
-    return xxhash.xxh3_128_hexdigest(payload, seed=generation)
+def _facts(header: Header) -> str:
+    clips, newest = header.rows - header.hidden, header.rows - header.graphed
+    size = f"{(header.rows * (2 * header.dim + 8) + header.graphed * structures.LINK_BYTES) / 1e6:,.1f} MB"
+    if not header.graphed:
+        return f"exact search over {clips:,} clips ({size}); approximate above {EXACT_UP_TO:,}"
+    return f"approximate search over {clips:,} clips ({size}), the {newest:,} newest of them exactly"
+
+
+def _part(shown: NDArray[np.bool_] | None, start: int, end: int | None) -> NDArray[np.bool_] | None:
+    return None if shown is None else shown[start:end]
+
+
+def _best(found: list[tuple[Similarities, Rows]], k: int) -> tuple[Similarities, Rows]:
+    """The k best of what several searches found."""
+    similarities, rows = (np.concatenate(each, 1) for each in zip(*found, strict=True))
+    order = np.argsort(-similarities, 1, kind="stable")[:, :k]
+    return np.take_along_axis(similarities, order, 1), np.take_along_axis(rows, order, 1)

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from indexer.catalog import Catalog, CatalogError, Clip, File, Video
 from indexer.library import Library
-from indexer.vectors import CacheError, VectorIndex
+from indexer.vector_file import CacheError, check
+from indexer.vectors import VectorIndex
 
 _ROUNDING = 2e-3  # of the length of a float16 unit vector
 
@@ -114,6 +115,7 @@ def _wrong_cache(library: Library) -> Iterator[str]:
     if not library.cache_path.exists():
         return
     try:
+        check(library.cache_path)
         index = VectorIndex.load(library.cache_path, library.checkpoint.config.dim)
     except CacheError as error:
         yield f"{library.cache_path.name} can't be used: {error}"

@@ -5,14 +5,16 @@ import os
 import numpy as np
 import pytest
 
-from indexer.vectors import CacheError, VectorIndex
+from indexer.vector_file import CacheError, check
+from indexer.vectors import VectorIndex, cached_facts, cached_generation
 
 DIM = 16
 
 
 def vectors(count, seed=0):
     made = np.random.default_rng(seed).normal(size=(count, DIM)).astype(np.float32)
-    return made / np.linalg.norm(made, axis=1, keepdims=True)
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    return made.astype(np.float16).astype(np.float32)  # as the catalog has them
 
 
 @pytest.fixture
@@ -68,17 +70,21 @@ def test_an_empty_index_comes_back_from_its_file(tmp_path):
 
 
 def test_any_damaged_byte_is_noticed(index, tmp_path):
+    """By the check at least; by loading, too, unless it lies in a vector."""
     path = tmp_path / "cache"
     index.save(path)
     sound = path.read_bytes()
-    header = sound.index(b"\n") + 1
-    for at in [*range(header), *range(header, len(sound), 97), len(sound) - 1]:
+    vectors_at = len(sound) - 100 * 2 * DIM
+    for at in [*range(0, vectors_at, 7), *range(vectors_at - 9, len(sound), 97), len(sound) - 1]:
         path.write_bytes(sound[:at] + bytes([sound[at] ^ 1]) + sound[at + 1 :])
         with pytest.raises(CacheError):
-            VectorIndex.load(path, DIM)
+            check(path)
+        if at < vectors_at:
+            with pytest.raises(CacheError):
+                VectorIndex.load(path, DIM)
 
 
-@pytest.mark.parametrize("length", [0, 1, 40, 2000, -1])
+@pytest.mark.parametrize("length", [0, 1, 40, 999, 1000, 2000, -1])
 def test_a_file_cut_off_is_noticed(index, tmp_path, length):
     index.save(tmp_path / "cache")
     (tmp_path / "cache").write_bytes((tmp_path / "cache").read_bytes()[:length])
@@ -96,11 +102,16 @@ def test_a_missing_file_a_folder_and_other_vectors_are_told_apart(index, tmp_pat
         VectorIndex.load(tmp_path / "cache", 17)
 
 
-@pytest.mark.parametrize("header", [{"format": 2}, {}, [], 7, {"format": 1, "generation": None, "checksum": ""}])
+@pytest.mark.parametrize(
+    "header", [{"format": 1}, {"format": 2}, {}, [], 7, {"generation": None}, {"rows": -1}, {"graphed": 101}]
+)
 def test_another_format_is_refused(index, tmp_path, header):
     index.save(tmp_path / "cache")
-    payload = (tmp_path / "cache").read_bytes().partition(b"\n")[2]
-    (tmp_path / "cache").write_bytes(json.dumps(header).encode() + b"\n" + payload)
+    content = (tmp_path / "cache").read_bytes()
+    if isinstance(header, dict) and "format" not in header:
+        header = {**json.loads(content[:1000]), **header} if header else {}
+    (tmp_path / "cache").write_bytes(json.dumps(header).encode().ljust(999) + b"\n" + content[1000:])
+    assert cached_generation(tmp_path / "cache") is None
     with pytest.raises(CacheError):
         VectorIndex.load(tmp_path / "cache", DIM)
 
@@ -117,3 +128,139 @@ def test_a_write_that_fails_leaves_the_file_that_was_there(index, tmp_path, monk
             index.save(tmp_path / "cache")
     assert len(VectorIndex.load(tmp_path / "cache", DIM)) == 100
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
+
+
+# Above the size of exact search
+
+MANY = 600
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """An index of 600 vectors in a graph, with ids 1000, 1001, ..."""
+    monkeypatch.setattr("indexer.vectors.EXACT_UP_TO", 200)
+    monkeypatch.setattr("indexer.vectors._FEWEST_HIDDEN", 20)
+    made = VectorIndex(DIM, generation=5)
+    made.add(np.arange(1000, 1000 + MANY), vectors(MANY))
+    return made.restructured()
+
+
+def test_an_index_is_due_for_a_graph_when_it_has_outgrown_comparing_one_by_one(monkeypatch):
+    monkeypatch.setattr("indexer.vectors.EXACT_UP_TO", 200)
+    growing = VectorIndex(DIM)
+    growing.add(np.arange(200), vectors(200))
+    assert not growing.due
+    assert growing.describe() == "exact search over 200 clips (0.0 MB); approximate above 200"
+    growing.add(np.array([200]), vectors(1))
+    assert growing.due
+    made = growing.restructured()
+    assert not made.due
+    assert made.describe() == "approximate search over 201 clips (0.0 MB), the 0 newest of them exactly"
+
+
+def test_a_graph_finds_nearly_all_that_comparing_finds_and_the_similarities_are_exact(large):
+    queries = vectors(100, seed=1)
+    similarities, ids = large.search(queries, 10)
+    expected = np.sort(queries @ vectors(MANY).T, 1)[:, ::-1][:, :10]
+    assert (similarities >= expected[:, -1:] - 1e-6).mean() > 0.99
+    assert (np.diff(similarities, axis=1) <= 0).all()
+    assert similarities == pytest.approx(
+        (queries[:, None] * large.vectors(ids.ravel()).reshape(100, 10, DIM)).sum(2), abs=1e-6
+    )
+    assert large.generation == 5
+    assert (large.vectors(large.ids()) == vectors(MANY)).all()
+
+
+def test_what_comes_after_the_graph_is_found_and_so_is_what_was_there(large):
+    new = vectors(50, seed=2)
+    large.add(np.arange(5000, 5050), new)
+    assert (large.search(new, 3)[1][:, 0] == np.arange(5000, 5050)).all()
+    assert (large.search(vectors(MANY), 3)[1][:, 0] == np.arange(1000, 1000 + MANY)).mean() > 0.99
+    assert len(large) == MANY + 50
+    assert (large.vectors(np.array([5001, 1003])) == [new[1], vectors(MANY)[3]]).all()
+    assert large.describe() == "approximate search over 650 clips (0.1 MB), the 50 newest of them exactly"
+
+
+def test_what_is_removed_from_graph_and_list_is_hidden(large):
+    large.add(np.arange(5000, 5050), vectors(50, seed=2))
+    gone = np.array([1000, 1007, 5000, 5049, 77])
+    large.remove(gone)
+    found = large.search(np.concatenate([vectors(MANY), vectors(50, seed=2)]), MANY)[1]
+    assert not np.isin(found, gone).any()
+    assert len(large) == MANY + 50 - 4
+    assert not np.isin(large.ids(), gone).any()
+    assert not large.due
+
+
+def test_an_index_is_built_anew_when_much_is_hidden_and_is_exact_again_when_little_is_left(large):
+    large.remove(np.arange(1000, 1140))
+    assert not large.due
+    large.remove(np.arange(1140, 1200))
+    assert large.due
+    fewer = large.restructured()
+    assert not fewer.due
+    assert (fewer.vectors(fewer.ids()) == vectors(MANY)[200:]).all()
+    assert fewer._graphed == MANY - 200
+    large.remove(np.arange(1200, 1550))
+    least = large.restructured()
+    assert (least._graphed, len(least), least.due) == (0, 50, False)
+
+
+def test_a_graph_is_extended_by_a_copy_while_the_old_one_serves(large):
+    large.add(np.arange(5000, 5201), vectors(201, seed=2))
+    large.remove(np.array([1000, 5000]))
+    assert large.due
+    before = large.search(vectors(20, seed=3), 10)
+    extended = large.restructured()
+    assert extended._graphed == MANY + 201
+    assert all((one == other).all() for one, other in zip(before, large.search(vectors(20, seed=3), 10), strict=True))
+    assert (extended.ids() == large.ids()).all()
+    assert (extended.vectors(extended.ids()) == large.vectors(large.ids())).all()
+    assert (extended.search(vectors(201, seed=2)[1:], 1)[1][:, 0] == np.arange(5001, 5201)).mean() > 0.99
+
+
+def test_the_same_vectors_make_the_same_graph(large, tmp_path):
+    again = VectorIndex(DIM, generation=5)
+    again.add(np.arange(1000, 1000 + MANY), vectors(MANY))
+    large.save(tmp_path / "one")
+    again.restructured().save(tmp_path / "other")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
+
+
+def test_what_changes_during_a_rebuild_is_taken_over(large):
+    made = large.restructured()
+    large.add(np.array([5000]), vectors(1, seed=2))
+    large.remove(np.array([1001]))
+    large.generation = 7
+    made.follow(large)
+    assert made.generation == 7
+    assert (made.ids() == large.ids()).all()
+    assert made.search(vectors(1, seed=2), 1)[1][0, 0] == 5000
+
+
+def test_a_rebuild_can_be_stopped(large, monkeypatch):
+    monkeypatch.setattr("indexer.vectors._BLOCK", 100)
+    large.add(np.arange(5000, 5300), vectors(300, seed=2))
+    asked = iter([False, True])
+    assert large.restructured(lambda: next(asked)) is None
+
+
+def test_a_graph_comes_back_from_its_file_and_goes_on(large, tmp_path):
+    large.add(np.arange(5000, 5201), vectors(201, seed=2))
+    large.remove(np.array([1003, 5003]))
+    large.save(tmp_path / "cache")
+    check(tmp_path / "cache")
+    loaded = VectorIndex.load(tmp_path / "cache", DIM)
+    assert cached_facts(tmp_path / "cache") == loaded.describe() == large.describe()
+    queries = vectors(20, seed=3)
+    assert all(
+        (one == other).all() for one, other in zip(large.search(queries, 9), loaded.search(queries, 9), strict=True)
+    )
+    assert (loaded.vectors(loaded.ids()) == large.vectors(large.ids())).all()
+    loaded.save(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "cache").read_bytes()
+    (tmp_path / "cache").unlink()  # what is mapped stays
+    loaded.add(np.array([9000]), vectors(1, seed=4))
+    extended = loaded.restructured()
+    assert extended._graphed == len(extended) + 2 == MANY + 202
+    assert extended.search(vectors(1, seed=4), 1)[1][0, 0] == 9000
