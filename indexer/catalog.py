@@ -9,103 +9,29 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, islice
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Double,
-    Engine,
-    ExceptionContext,
-    ForeignKey,
-    Integer,
-    LargeBinary,
-    Select,
-    String,
-    create_engine,
-    delete,
-    event,
-    exists,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Select, delete, exists, func, insert, select, update
 from sqlalchemy.engine import URL
-from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from encoder.clips import Span
-from encoder.errors import WorldError
 from encoder.video import VideoInfo
+from indexer.database import CatalogError, connect
 from indexer.ranges import ClipRanges, Ids
+from indexer.tables import Clip, File, Meta, Video
+
+__all__ = [
+    "Catalog", "CatalogError", "Clip", "Embeddings", "EncodedVideo", "File", "FileState", "KnownFile", "Video",
+    "is_below",
+]  # fmt: skip
 
 Embeddings = NDArray[np.float32]  # (N, D) unit vectors
 _STORED = np.dtype("<f2")  # float16, little-endian
 _BLOCK = 10_000  # rows read, or values given, at once
 _T = TypeVar("_T")
-
-
-class CatalogError(WorldError):
-    """A catalog that can't be used, in one sentence."""
-
-
-class Base(DeclarativeBase):
-    """Of all tables."""
-
-    type_annotation_map: ClassVar = {float: Double}
-
-
-class Meta(Base):
-    """Facts of the library itself, one a row."""
-
-    __tablename__ = "meta"
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    value: Mapped[str]
-
-
-class Video(Base):
-    """The content of one or more identical files; its id is never given twice, since pages link to it."""
-
-    __tablename__ = "video"
-    __table_args__ = ({"sqlite_autoincrement": True},)
-    id: Mapped[int] = mapped_column(primary_key=True)
-    content: Mapped[str] = mapped_column(String(32), unique=True)  # XXH3-128 of the whole file, hexadecimal
-    duration: Mapped[float]  # seconds
-    width: Mapped[int]  # pixels as shown
-    height: Mapped[int]  # pixels as shown
-    fps: Mapped[float]  # mean frames a second, 0 if unknown
-    codec: Mapped[str]
-    damaged: Mapped[int]  # packets that could not be decoded
-    added: Mapped[datetime]  # UTC
-
-
-class File(Base):
-    """A path of the collection: with its video, or with the reason why it has none."""
-
-    __tablename__ = "file"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    path: Mapped[str] = mapped_column(unique=True)  # absolute
-    size: Mapped[int] = mapped_column(BigInteger)  # bytes
-    modified: Mapped[int] = mapped_column(BigInteger)  # nanoseconds since 1970
-    content: Mapped[str | None] = mapped_column(
-        String(32), index=True
-    )  # as Video.content; None: could not be read at all
-    video_id: Mapped[int | None] = mapped_column(ForeignKey("video.id"), index=True)
-    reason: Mapped[str | None]  # why it has no video
-
-
-class Clip(Base):
-    """A clip of a video; its id is its id in the vector index and is never given twice."""
-
-    __tablename__ = "clip"
-    __table_args__ = ({"sqlite_autoincrement": True},)
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    video_id: Mapped[int] = mapped_column(ForeignKey("video.id", ondelete="CASCADE"), index=True)
-    start: Mapped[float]  # seconds
-    end: Mapped[float]  # seconds
-    embedding: Mapped[bytes] = mapped_column(LargeBinary)  # D float16, little-endian
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +68,7 @@ class Catalog:
     """Typed access to the tables; each method is one transaction, and raises CatalogError where the database fails."""
 
     def __init__(self, url: str | URL) -> None:
-        self.engine = _connect(url)
+        self.engine = connect(url)
         self._ranges: tuple[int, ClipRanges] | None = None  # with the generation that they are of
 
     def close(self) -> None:
@@ -255,6 +181,12 @@ class Catalog:
         with Session(self.engine, expire_on_commit=False) as session:
             return {row.id: row for part in _narrowed(query, Video.id, video_ids) for row in session.scalars(part)}
 
+    def damaged(self) -> dict[int, int]:
+        """How many packets could not be decoded of each video of which there are any, by id."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(Video.id, Video.damaged).where(Video.damaged > 0).order_by(Video.id))
+            return {video_id: packets for video_id, packets in rows}  # noqa: C416 - rows are no tuples
+
     def clip_ids(self) -> Ids:
         """The ids of all clips, ascending."""
         return self._clip_ranges().ids()
@@ -318,32 +250,6 @@ def is_below(path: str, root: str) -> bool:
 
 def _inside(root: str) -> str:
     return root.rstrip(os.sep) + os.sep
-
-
-def _connect(url: str | URL) -> Engine:
-    engine = create_engine(url)
-    event.listen(engine, "handle_error", _in_words)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _prepare(connection, _record) -> None:  # type: ignore[no-untyped-def]  # DBAPI objects
-            connection.isolation_level = None  # else Python's driver commits before each change of the schema
-            for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON", "synchronous=FULL"):
-                connection.execute(f"PRAGMA {pragma}")
-
-        @event.listens_for(engine, "begin")
-        def _begin(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN")
-
-    return engine
-
-
-def _in_words(context: ExceptionContext) -> None:
-    if context.sqlalchemy_exception is not None:  # the database's fault
-        what = str(context.original_exception)
-        if "disk is full" in what:
-            what += "; make room and run the same command again, what was done so far is kept"
-        raise CatalogError(f"the catalog can't be used: {what}") from context.original_exception
 
 
 _FILES = select(File.path, File.size, File.modified, File.content, File.video_id, File.reason)

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from indexer.catalog import Base
+from indexer.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

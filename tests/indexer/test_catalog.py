@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sqlalchemy import event, text
@@ -215,6 +217,12 @@ def test_a_video_goes_with_its_last_file(catalog):
     assert catalog.videos() == {}
     assert len(catalog.clip_ids()) == 0
     assert catalog.files()["/b"].reason == "is damaged"
+
+
+def test_videos_with_damage_are_told_with_how_much(catalog):
+    catalog.add_video(state("/a"), "c1", video())
+    torn = catalog.add_video(state("/b"), "c2", replace(video(), damaged=3))
+    assert catalog.damaged() == {torn: 3}
 
 
 def test_a_moved_file_takes_the_place_of_what_was_there(catalog):

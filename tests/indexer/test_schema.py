@@ -5,7 +5,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
 from indexer import schema
-from indexer.catalog import Base, Catalog
+from indexer.catalog import Catalog
+from indexer.tables import Base
 
 
 @pytest.fixture
