@@ -23,14 +23,17 @@ from encoder.config import EncoderConfig
 from encoder.errors import WorldError
 
 if TYPE_CHECKING:
+    import torch
+
     from encoder.model import Encoder
-    from encoder.runtime import Runtime
+    from encoder.parts import Runtime
 
 DEFAULT = "default"
 # 2 added the motion part's network, input and cells; 1 lacks them and has what are now the defaults.
 # 3 holds matrices and kernels in float16.
 _FORMAT = "3"
 _READ = ("1", "2", _FORMAT)
+_GPU_DRIVERS = ("/dev/nvidiactl", "/dev/kfd")
 _SHIPPED = Path(__file__).parent / "weights"
 
 Weights = Mapping[str, NDArray[Any]]
@@ -71,7 +74,11 @@ class Checkpoint:
 
     @cached_property
     def embed(self) -> "Runtime":
-        """Embed clips on the CPU, by OpenVINO where it is installed, else by torch; made when it is first asked for."""
+        """Embed clips: on a GPU, else by OpenVINO where it is installed, else by torch; made when first asked for."""
+        if gpu := _gpu():
+            from encoder.runtime import half_runtime
+
+            return half_runtime(self.encoder, gpu)
         if find_spec("openvino"):
             from encoder.converted import openvino_runtime
 
@@ -126,6 +133,15 @@ def load_encoder(name: str | Path = DEFAULT) -> Checkpoint:
 def shipped() -> list[str]:
     """Names of the encoders that come with the program."""
     return sorted(path.stem for path in _SHIPPED.glob("*.safetensors"))
+
+
+def _gpu() -> "torch.device | None":
+    """The first GPU; torch, which takes a second to load, is asked only where a driver is."""
+    if not any(Path(driver).exists() for driver in _GPU_DRIVERS):
+        return None
+    import torch
+
+    return torch.device("cuda", 0) if torch.cuda.is_available() else None
 
 
 def _rounded(value: NDArray[Any]) -> NDArray[Any]:

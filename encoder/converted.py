@@ -4,27 +4,24 @@ With a kept one, nothing here loads torch.
 """
 
 import hashlib
+import os
 import warnings
 from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import openvino
-from numpy.typing import NDArray
 from openvino.frontend import FrontEndManager
 
 from encoder.checkpoint import Checkpoint
-
-if TYPE_CHECKING:
-    from encoder.runtime import Runtime
+from encoder.parts import Clips, Embeddings, Runtime, distinct, look_frames, side_by_side
 
 _MODEL = "encoder.xml"
 
 
-def openvino_runtime(checkpoint: Checkpoint, cache: Path, precision: str | None = None) -> "Runtime":
+def openvino_runtime(checkpoint: Checkpoint, cache: Path, precision: str | None = None) -> Runtime:
     """Embed by OpenVINO on the CPU.
 
     Args:
@@ -43,13 +40,17 @@ def openvino_runtime(checkpoint: Checkpoint, cache: Path, precision: str | None 
     if not precision:  # else f16 on some processors: its range is narrow, and what it does here was never measured
         fastest = core.get_property("CPU", "INFERENCE_PRECISION_HINT")
         precision = "bf16" if fastest == openvino.Type.bf16 else "f32"
-    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+    cores = os.cpu_count() or 1
+    how = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores}
+    compiled = core.compile_model(model, "CPU", how)
+    looks = checkpoint.config.look_dim > 0
 
-    def embed(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        array: NDArray[np.float32] = compiled.infer_new_request([frames])[0]  # a request serves one thread
+    def embed(clips: Clips) -> Embeddings:
+        inputs = clips, *(distinct(clips[:, look_frames(clips.shape[1])]) if looks else ())
+        array: Embeddings = compiled.infer_new_request(list(inputs))[0]  # a request serves one thread
         return array
 
-    return embed
+    return side_by_side(embed, cores)
 
 
 def _convert(checkpoint: Checkpoint) -> Any:
@@ -57,19 +58,20 @@ def _convert(checkpoint: Checkpoint) -> Any:
     import torch
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    from encoder.transforms import clips_to_tensor
+    from encoder.runtime import LookedAtOnce, Preprocessed
 
-    class Preprocess(torch.nn.Module):
-        def forward(self, frames: torch.Tensor) -> torch.Tensor:
-            return clips_to_tensor(frames)
-
-    whole = torch.nn.Sequential(Preprocess(), checkpoint.encoder).eval()
-    shape = checkpoint.spec.frames, checkpoint.spec.size, checkpoint.spec.size, 3
+    encoder, spec = checkpoint.encoder, checkpoint.spec
+    picture = (spec.size, spec.size, 3)
+    inputs = {"clips": torch.zeros(2, spec.frames, *picture, dtype=torch.uint8)}
+    if encoder.look:
+        inputs["pictures"] = torch.zeros(3, *picture, dtype=torch.uint8)
+        inputs["which"] = torch.zeros(2, len(look_frames(spec.frames)), dtype=torch.int64)
+    whole = (LookedAtOnce if encoder.look else Preprocessed)(encoder).eval()
     frontend = FrontEndManager().load_by_framework("pytorch")
     with warnings.catch_warnings(action="ignore"):  # torch's tracer is deprecated, but OpenVINO has no other that works
-        decoder = TorchScriptPythonDecoder(whole, example_input=torch.zeros(2, *shape, dtype=torch.uint8))
+        decoder = TorchScriptPythonDecoder(whole, example_input=tuple(inputs.values()))
         model = frontend.convert(frontend.load(decoder))
-    model.reshape([-1, *shape])
+    model.reshape({place: [-1, *each.shape[1:]] for place, each in enumerate(inputs.values())})
     return model
 
 

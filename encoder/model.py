@@ -11,6 +11,7 @@ from torch.nn.functional import adaptive_avg_pool3d, normalize
 
 from encoder.backbones import R3D18, S3D, TSM, Backbone, EfficientNetLite0, Maps, R2Plus1D18
 from encoder.config import EncoderConfig
+from encoder.parts import look_frames
 
 _LOOK_CELLS = (1, 2, 2)
 
@@ -33,11 +34,16 @@ class Encoder(nn.Module):
             self.look_head = nn.Linear(sum(blocks[0]), config.look_dim)
         self.motion_head = nn.Linear(sum(blocks[-1]), config.motion_dim)
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """Embed normalised (B, 3, T, H, W) clips as (B, D) unit vectors: [look, motion], weighed."""
+    def forward(self, clips: Tensor, look: Tensor | None = None) -> Tensor:
+        """Embed normalised (B, 3, T, H, W) clips as (B, D) unit vectors: [look, motion], weighed.
+
+        Args:
+            clips: what is embedded.
+            look: their `look_feature`, where it is known.
+        """
         share = self.motion_share(clips)
         weights = [1 - share, share] if self.look else [share]
-        return torch.cat([part * weight**0.5 for part, weight in zip(self.parts(clips), weights, strict=True)], 1)
+        return torch.cat([part * weight**0.5 for part, weight in zip(self.parts(clips, look), weights, strict=True)], 1)
 
     def motion_share(self, clips: Tensor) -> Tensor | float:
         """Share of the cosine that motion decides; with `still`, (B, 1), the less the less moves in a clip."""
@@ -47,9 +53,9 @@ class Encoder(nn.Module):
         moved = (clips - clips.mean(2, keepdim=True)).abs().mean((1, 2, 3, 4))[:, None]
         return share * moved / (moved + still)
 
-    def parts(self, clips: Tensor) -> list[Tensor]:
+    def parts(self, clips: Tensor, look: Tensor | None = None) -> list[Tensor]:
         """The (B, look_dim) and (B, motion_dim) unit vectors that `forward` weighs and joins."""
-        return [normalize(head(each)) for head, each in zip(self.heads(), self.features(clips), strict=True)]
+        return [normalize(head(each)) for head, each in zip(self.heads(), self.features(clips, look), strict=True)]
 
     def heads(self) -> list[nn.Linear]:
         """What maps each of the `features` to its part."""
@@ -62,16 +68,21 @@ class Encoder(nn.Module):
             motion.append(self.motion.region_channels * prod(config.region_cells))
         return [[self.look.channels * prod(_LOOK_CELLS)], motion] if self.look else [motion]
 
-    def features(self, clips: Tensor) -> list[Tensor]:
+    def features(self, clips: Tensor, look: Tensor | None = None) -> list[Tensor]:
         """What the heads are given: (B, C 4) of look, where there is one, and the motion feature."""
         motion = self.motion_feature(clips)
-        return [self.look_feature(clips), motion] if self.look else [motion]
+        if not self.look:
+            return [motion]
+        return [self.look_feature(clips) if look is None else look, motion]
 
     def look_feature(self, clips: Tensor) -> Tensor:
         """The pooled map of the look part, (B, C 4); only where there is one."""
+        return self.pooled_look(clips[:, :, look_frames(clips.shape[2])])
+
+    def pooled_look(self, frames: Tensor) -> Tensor:
+        """(B, C 4) of (B, 3, n, H, W) frames, each seen alone: the mean of what they give one by one."""
         assert self.look is not None
-        time = clips.shape[2]
-        return adaptive_avg_pool3d(self.look(clips[:, :, [time // 4, 3 * time // 4]]), _LOOK_CELLS).flatten(1)
+        return adaptive_avg_pool3d(self.look(frames), _LOOK_CELLS).flatten(1)
 
     def motion_feature(self, clips: Tensor) -> Tensor:
         """The `motion_blocks`, joined: (B, C cells)."""

@@ -1,45 +1,105 @@
 """Run an encoder on decoded clips: arrays in, arrays out.
 
-`embed_clips` is the plain way, for an encoder on any device; `torch_runtime` gives the same vectors sooner on a CPU.
+`embed_clips` is the plain way, for an encoder on any device; `torch_runtime` gives the same vectors sooner on a CPU,
+`half_runtime` nearly the same ones on a GPU.
 """
 
-from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from encoder.model import Encoder
+from encoder.parts import Clips, Embeddings, Runtime, distinct, look_frames, side_by_side
 from encoder.transforms import clips_to_tensor
 
-Runtime = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (B, T, H, W, 3) RGB clips -> (B, D) unit vectors
-
-_AT_ONCE = 8  # clips whose maps fit a processor's cache: more at once are slower, see docs/performance.md
+_SENT_AT_ONCE = 16  # clips on their way to a GPU
 
 
-def embed_clips(encoder: Encoder, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+def embed_clips(encoder: Encoder, frames: Clips) -> Embeddings:
     """Embed (B, T, H, W, 3) uint8 RGB clips as (B, D) float32 unit vectors, on the encoder's device."""
     device = next(encoder.parameters()).device
     with torch.inference_mode():
         embeddings = encoder(clips_to_tensor(torch.from_numpy(frames).to(device)))
-    array: NDArray[np.float32] = embeddings.cpu().numpy()
+    array: Embeddings = embeddings.cpu().numpy()
     return array
 
 
 def torch_runtime(encoder: Encoder) -> Runtime:
-    """Embed by torch with folded batch norms, channels last in memory, a few clips at once."""
+    """Embed on the CPU with folded batch norms, channels last in memory, each picture looked at once.
+
+    A batch is divided among as many threads as torch has when this is called.
+    """
     folded = fold_norms(encoder)
     for module in folded.modules():
         if isinstance(module, nn.Conv2d):
             module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+    apart = LookedAtOnce(folded) if folded.look else None
 
-    def embed(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        parts = np.array_split(frames, -(-len(frames) // _AT_ONCE))
-        return np.concatenate([embed_clips(folded, part) for part in parts])
+    def embed(frames: Clips) -> Embeddings:
+        if apart is None:
+            return embed_clips(folded, frames)
+        inputs = frames, *distinct(frames[:, look_frames(frames.shape[1])])
+        with torch.inference_mode():
+            array: Embeddings = apart(*(torch.from_numpy(each) for each in inputs)).numpy()
+        return array
+
+    return side_by_side(embed, torch.get_num_threads(), start=partial(torch.set_num_threads, 1))
+
+
+class LookedAtOnce(nn.Module):
+    """An encoder of 8-bit clips whose look part is given its pictures apart: one seen by two clips only once."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, clips: Tensor, pictures: Tensor, which: Tensor) -> Tensor:
+        """Embed (B, T, H, W, 3) clips, given the (U, H, W, 3) pictures and (B, n) places of `distinct`."""
+        looks = self.encoder.pooled_look(clips_to_tensor(pictures[:, None]))
+        embeddings: Tensor = self.encoder(clips_to_tensor(clips), looks[which].mean(1))
+        return embeddings
+
+
+class Preprocessed(nn.Module):
+    """An encoder of 8-bit clips."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Embed (B, T, H, W, 3) clips."""
+        embeddings: Tensor = self.encoder(clips_to_tensor(clips))
+        return embeddings
+
+
+def half_runtime(encoder: Encoder, device: torch.device) -> Runtime:
+    """Embed on a GPU in float16, some clips on their way there while those before them are computed."""
+    folded = fold_norms(encoder).to(device)
+    on_gpu = device.type == "cuda"
+    way = torch.cuda.Stream(device) if on_gpu else None  # type: ignore[no-untyped-call]
+
+    def sent(clips: Clips) -> Tensor:
+        here = torch.from_numpy(clips)
+        if way is None:
+            return here.to(device)
+        with torch.cuda.stream(way):
+            there = here.pin_memory().to(device, non_blocking=True)
+        torch.cuda.current_stream(device).wait_stream(way)
+        there.record_stream(torch.cuda.current_stream(device))
+        return there
+
+    def embed(frames: Clips) -> Embeddings:
+        parts = np.array_split(frames, -(-len(frames) // _SENT_AT_ONCE))
+        with torch.inference_mode(), torch.autocast(device.type, torch.float16):
+            embeddings = [folded(clips_to_tensor(sent(part))) for part in parts]
+        array: Embeddings = torch.cat(embeddings).float().cpu().numpy()
+        return array
 
     return embed
 

@@ -7,11 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from encoder.checkpoint import load_encoder, save_encoder
+from encoder.checkpoint import _gpu, load_encoder, save_encoder
 from encoder.clips import ClipSpec
 from encoder.config import EncoderConfig
 from encoder.model import Encoder
-from encoder.runtime import embed_clips, fold_norms, torch_runtime
+from encoder.parts import distinct, look_frames, side_by_side
+from encoder.runtime import embed_clips, fold_norms, half_runtime, torch_runtime
 from encoder.transforms import clips_to_tensor
 
 NORMS = nn.BatchNorm2d | nn.BatchNorm3d
@@ -72,12 +73,78 @@ def test_folding_leaves_the_encoder_as_it_was():
     assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
 
 
+@pytest.mark.parametrize("look_dim", [128, 0])
 @pytest.mark.parametrize("count", [1, 8, 9, 20])
-def test_the_torch_runtime_gives_the_vectors_of_the_plain_way_in_the_same_order(count):
-    encoder, clips = made(EncoderConfig(width=8, blocks=1)), films(count)
+def test_the_torch_runtime_gives_the_vectors_of_the_plain_way_in_the_same_order(count, look_dim):
+    config = EncoderConfig(width=8, blocks=1, look_dim=look_dim, motion_weight=0.5 if look_dim else 1)
+    encoder, clips = made(config), films(count)
     embeddings = torch_runtime(encoder)(clips)
     assert embeddings.dtype == np.float32
     np.testing.assert_allclose(embeddings, embed_clips(encoder, clips), atol=2e-5)
+
+
+def test_pictures_that_overlapping_clips_share_are_looked_at_once_and_give_the_same_vectors(monkeypatch):
+    encoder = made(EncoderConfig(width=8, blocks=1))
+    film = films(1, frames=40)[0]
+    clips = np.stack([film[start : start + 8] for start in range(0, 29, 4)])
+    seen = []
+    pooled_look = Encoder.pooled_look
+    monkeypatch.setattr(
+        Encoder, "pooled_look", lambda self, frames: seen.append(len(frames)) or pooled_look(self, frames)
+    )
+    embeddings = torch_runtime(encoder)(clips)
+    assert sum(seen) < 2 * len(clips)
+    np.testing.assert_allclose(embeddings, embed_clips(encoder, clips), atol=2e-5)
+
+
+def test_what_is_distinct_puts_back_together_what_was_given():
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (3, 4, 4, 3), np.uint8)[rng.integers(0, 3, (5, 2))]
+    once, which = distinct(pictures)
+    assert len(once) == 3
+    np.testing.assert_array_equal(once[which], pictures)
+
+
+def test_look_frames_are_those_of_the_look_part():
+    encoder, clips = made(EncoderConfig(width=8, blocks=1)), clips_to_tensor(torch.from_numpy(films(2)))
+    with torch.inference_mode():
+        alone = torch.stack([encoder.pooled_look(clips[:, :, [frame]]) for frame in look_frames(8)])
+        np.testing.assert_allclose(alone.mean(0), encoder.look_feature(clips), atol=1e-6)
+
+
+@pytest.mark.parametrize(("count", "parts"), [(1, [1]), (2, [1, 1]), (16, [8, 8]), (17, [5, 4, 4, 4])])
+def test_a_batch_is_divided_evenly_into_parts_that_all_threads_share(count, parts):
+    sizes = []
+    embed = side_by_side(lambda clips: sizes.append(len(clips)) or clips.astype(np.float32), 2)
+    np.testing.assert_array_equal(embed(np.arange(count, dtype=np.uint8)), np.arange(count))
+    assert sorted(sizes, reverse=True) == parts
+
+
+def test_half_precision_gives_nearly_the_same_vectors_in_the_same_order():
+    encoder, clips = made(EncoderConfig(width=8, blocks=1)), films(17, frames=4, size=32)
+    embeddings = half_runtime(encoder, torch.device("cpu"))(clips)
+    assert embeddings.dtype == np.float32
+    assert (embeddings * embed_clips(encoder, clips)).sum(1).min() > 0.999
+
+
+def test_a_checkpoint_embeds_in_half_precision_where_there_is_a_gpu(tmp_path, monkeypatch):
+    monkeypatch.setattr("encoder.checkpoint._gpu", lambda: torch.device("cpu"))
+    save_encoder(made(EncoderConfig(width=8, blocks=1)), ClipSpec(), tmp_path / "tiny.safetensors")
+    checkpoint = load_encoder(tmp_path / "tiny.safetensors")
+    plain = embed_clips(checkpoint.encoder, films(3))
+    embeddings = checkpoint.embed(films(3))
+    assert (embeddings * plain).sum(1).min() > 0.999
+    assert np.abs(embeddings - plain).max() > 1e-6  # it was not computed in float32
+
+
+def test_torch_is_asked_for_a_gpu_only_where_a_driver_is(tmp_path, monkeypatch):
+    asked = Mock(return_value=True)
+    monkeypatch.setattr("torch.cuda.is_available", asked)
+    monkeypatch.setattr("encoder.checkpoint._GPU_DRIVERS", (str(tmp_path / "none"),))
+    assert _gpu() is None
+    assert not asked.called
+    monkeypatch.setattr("encoder.checkpoint._GPU_DRIVERS", (str(tmp_path),))
+    assert _gpu() == torch.device("cuda", 0)
 
 
 def test_a_checkpoint_embeds_by_torch_where_openvino_is_not_installed(tmp_path, monkeypatch):
