@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -287,10 +287,8 @@ def _number_of_clips(connection: Connection) -> int:
 
 
 def _read_ranges(connection: Connection) -> ClipRanges:
-    rows = connection.execute(
-        select(Clip.video_id, func.min(Clip.id), func.max(Clip.id), func.count()).group_by(Clip.video_id)
-    ).all()
-    videos, firsts, lasts, counts = np.array(list(zip(*rows, strict=True)), np.int64).reshape(4, -1)
+    query = select(Clip.video_id, func.min(Clip.id), func.max(Clip.id), func.count()).group_by(Clip.video_id)
+    videos, firsts, lasts, counts = _columns(connection, query)
     if not np.array_equal(lasts - firsts + 1, counts):  # some clips are missing, or were not written by us
         return _read_ranges_above(connection, 0)
     order = np.argsort(firsts)
@@ -298,8 +296,14 @@ def _read_ranges(connection: Connection) -> ClipRanges:
 
 
 def _read_ranges_above(connection: Connection, clip_id: int) -> ClipRanges:
-    rows = connection.execute(select(Clip.id, Clip.video_id).where(Clip.id > clip_id).order_by(Clip.id)).all()
-    return ClipRanges.of_clips(*np.array(list(zip(*rows, strict=True)), np.int64).reshape(2, -1))
+    query = select(Clip.id, Clip.video_id).where(Clip.id > clip_id).order_by(Clip.id)
+    return ClipRanges.of_clips(*_columns(connection, query))
+
+
+def _columns(connection: Connection, query: "Select[*tuple[Any, ...]]") -> NDArray[np.int64]:
+    """What a query for integers gives; (columns, rows)."""
+    values = np.fromiter(chain.from_iterable(connection.execute(query)), np.int64)
+    return values.reshape(-1, len(query.selected_columns)).T
 
 
 def _set_file(
