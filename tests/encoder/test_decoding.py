@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,9 @@ import pytest
 from encoder import decoding
 from encoder.clips import ClipSpec, Span, clip_spans
 from encoder.decoding import Decoded, DecodePool, Failed, Finished, Job, Opened, Reading
+from encoder.video import read_clips
 
+ROOT = Path(decoding.__file__).parents[1]
 SPEC = ClipSpec(frames=8, fps=4.0, size=32, hop=4)
 
 
@@ -145,6 +149,45 @@ def test_jobs_are_drawn_only_when_a_decoder_is_free(pool, clip, videos):
         assert len(drawn) <= finished + 1
         finished += isinstance(event, Finished)
     assert drawn == paths
+
+
+def test_pictures_of_several_clips_come_once(pool, clip, videos):
+    path = str(clip(videos / "a.mp4", 1, seconds=11))
+    (decoded,) = [e for e in run(pool, Job(path, SPEC)) if isinstance(e, Decoded)]
+    assert len(decoded.pictures) == 44
+    assert decoded.places[:2].tolist() == [list(range(8)), list(range(4, 12))]
+    np.testing.assert_array_equal(decoded.frames, [each.frames for each in read_clips(path, SPEC)])
+
+
+def test_fewer_files_than_decoders_are_decoded_by_several_threads_each(monkeypatch):
+    started = []
+    monkeypatch.setattr(DecodePool, "_start", lambda self, worker, job: started.append((job.path, job.threads)))
+    monkeypatch.setattr(decoding, "_spawn", lambda: SimpleNamespace(path=None))
+    for names in ("a", "abc", "abcdefgh"):
+        next(DecodePool(6).decode(Job(name, SPEC) for name in names), None)
+    assert started == [("a", 6), *((name, 2) for name in "abc"), *((name, 1) for name in "abcdef")]
+
+
+KILLED = """
+import os, signal, sys
+from encoder.clips import ClipSpec
+from encoder.decoding import DecodePool, Job, Decoded
+if __name__ == "__main__":
+    for event in DecodePool(2).decode([Job(path, ClipSpec()) for path in sys.argv[1:]]):
+        if isinstance(event, Decoded):
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs to see what shared memory there is")
+def test_a_killed_program_leaves_no_shared_memory_and_no_complaint(clip, videos, tmp_path):
+    paths = [str(clip(videos / f"{i}.mp4", i, seconds=20)) for i in range(2)]
+    (tmp_path / "killed.py").write_text(KILLED)
+    before = set(Path("/dev/shm").glob("p[sy]m*"))
+    command = [sys.executable, str(tmp_path / "killed.py"), *paths]
+    ended = subprocess.run(command, capture_output=True, timeout=60, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert (ended.returncode, ended.stderr) == (-signal.SIGKILL, b"")
+    assert set(Path("/dev/shm").glob("p[sy]m*")) <= before
 
 
 @pytest.mark.parametrize(("count", "starts"), [(1, [0]), (3, [0, 4.5, 9]), (10, list(range(10)))])

@@ -17,7 +17,7 @@ import pytest
 
 from encoder import video
 from encoder.clips import ClipSpec, Span, clip_spans
-from encoder.video import VideoError, VideoInfo, probe, read_clips
+from encoder.video import Video, VideoError, VideoInfo, probe, read_clips
 
 SINGLE = ClipSpec(frames=1, fps=4, size=16, hop=1)
 SPEC = ClipSpec(frames=8, fps=4, size=16, hop=4)
@@ -175,6 +175,44 @@ def test_starts_choose_the_clips(tmp_path, make_video, grey):
 def test_starts_past_the_end_still_give_one_clip(tmp_path, make_video):
     path = make_video(tmp_path / "a.mkv", [i / 4 for i in range(10)], last_s=0.25)
     assert [clip.span for clip in read_clips(path, SPEC, starts=[50])] == [Span(0.5, 2.5)]
+
+
+# Pictures that nobody looks at
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("spread", [False, True], ids=["steady", "variable rate"])
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.ts", "libx264"), ("a.mp4", "libx265")]
+)
+def test_pictures_that_nobody_looks_at_are_left_out_and_the_others_stay_the_same(
+    tmp_path, moving_video, make_video, monkeypatch, name, codec, spread, threads
+):
+    times = np.cumsum(np.random.default_rng(0).choice([0.01, 0.04, 0.1], 250)) if spread else np.arange(250) / 25
+    pictures = [
+        np.random.default_rng(i // 5).integers(0, 256, (6, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+        for i in range(250)
+    ]
+    options = {"preset": "veryfast", "bf": "3", "b-pyramid": "normal"}
+    path = make_video(tmp_path / name, times - times[0], pictures, codec=codec, clock=90000, options=options)
+    spec, decoded = ClipSpec(4, 8, 32, 2), []
+    with Video(path, threads) as one:
+        clips = list(one.clips(spec, on_picture=lambda: decoded.append(one.end)))
+    assert len(decoded) < 200
+    monkeypatch.setattr(video, "drops_only_unused", lambda codec, configuration: False)
+    expected = list(read_clips(path, spec))
+    assert [clip.span for clip in clips] == [clip.span for clip in expected]
+    np.testing.assert_array_equal([clip.frames for clip in clips], [clip.frames for clip in expected])
+
+
+def test_where_the_clock_is_set_anew_the_pictures_stay_the_same(tmp_path, moving_video, monkeypatch):
+    parts = [moving_video(tmp_path / f"{seed}.ts", 3.08, seed, clock=90000, options={"bf": "3"}) for seed in range(2)]
+    joined = tmp_path / "a.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    spec = ClipSpec(1, 8, 16, 1)
+    frames = [clip.frames for clip in read_clips(joined, spec)]
+    monkeypatch.setattr(video, "drops_only_unused", lambda codec, configuration: False)
+    np.testing.assert_array_equal(frames, [clip.frames for clip in read_clips(joined, spec)])
 
 
 # A part of a video
