@@ -48,6 +48,7 @@ class Library:
         self._index = VectorIndex(checkpoint.config.dim, -1)
         self._cached: tuple[VectorIndex, int] | None = None  # what the cache file holds, and of which generation
         self._index_lock = RLock()
+        self._structure_lock = RLock()  # taken before the index lock
         self._closing = Event()
         self._rebuilding: Thread | None = None
         self._lock = FileLock(folder / "index.lock")
@@ -216,8 +217,10 @@ class Library:
         """Bring the vector index to the catalog's generation, from the cache file where that is sound."""
         with _in_words(self.folder), self._index_lock:
             generation = self.catalog.generation()
-            if self._index.generation < 0 or cached_generation(self.cache_path) == generation != self._index.generation:
-                self._index = self._load_cache()
+            if self._index.generation == generation:
+                return
+            if self._index.generation < 0 or cached_generation(self.cache_path) == generation:
+                self._index = self._load_cache()  # in the latter case another process has caught up already
             if self._index.generation != generation:
                 self._catch_up(generation)
                 self._save_cache()
@@ -227,7 +230,7 @@ class Library:
         with self._index_lock:
             self.refresh()
             if self._index.due and not (self._rebuilding and self._rebuilding.is_alive()):
-                self._rebuilding = Thread(target=self._restructure, name="rebuild of the vector index")
+                self._rebuilding = Thread(target=self._restructure, name="rebuild of the vector index", daemon=True)
                 self._rebuilding.start()
             return self._index
 
@@ -240,14 +243,18 @@ class Library:
         self._restructure()
 
     def _restructure(self) -> None:
-        """Give an index that has outgrown its structure another; searches have the old one until that is written."""
-        old = self._index
-        if old.due and (made := old.restructured(self._closing.is_set)):
+        """Give an index that has outgrown its structure another; until it is there, searches use the old one."""
+        with self._structure_lock:
+            old = self._index
+            made = old.restructured(self._closing.is_set) if old.due else None
+            if made is None:
+                return
             with self._index_lock:
-                if self._index is old:
-                    made.follow(old)
-                    self._index = made
-                    self._save_cache()
+                if self._index is not old:  # another process has restructured it, and we have read its file
+                    return
+                made.follow(old)
+                self._index = made
+            self._save_cache()
 
     def _catch_up(self, generation: int) -> None:
         dim = self.checkpoint.config.dim
