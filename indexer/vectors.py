@@ -32,10 +32,10 @@ class VectorIndex:
         self._lock = RLock()
         self._graph: Any | None = None  # FAISS's, of the first rows; never changed once it is here
         self._newest: Any = structures.empty_list(dim)  # FAISS's, of the other rows
-        self._ids: Ids = np.empty(0, np.int64)  # by row, -1 where hidden; never changed in place
+        self._set_ids(np.empty(0, np.int64))
 
     def __len__(self) -> int:
-        return int((self._ids >= 0).sum())
+        return self._count
 
     # Changing
 
@@ -44,13 +44,13 @@ class VectorIndex:
         if len(ids):
             with self._lock:
                 structures.add(self._newest, embeddings)
-                self._ids = np.concatenate([self._ids, ids])
+                self._set_ids(np.concatenate([self._ids, ids]))
 
     def remove(self, ids: Ids) -> None:
         """Take vectors out; ids that are not there don't matter."""
         if len(ids):
             with self._lock:
-                self._ids = np.where(np.isin(self._ids, ids), -1, self._ids)
+                self._set_ids(np.where(np.isin(self._ids, ids), -1, self._ids))
 
     # Reading
 
@@ -62,15 +62,14 @@ class VectorIndex:
         """The k nearest of each query: similarities (Q, k), best first, and ids (Q, k), -1 where fewer exist."""
         queries = np.ascontiguousarray(queries, np.float32)
         with self._lock:
-            ids, graphed, built = self._ids, self._graphed, self._graph
-            shown = None if (ids >= 0).all() else ids >= 0
+            ids, shown, graphed, built = self._ids, self._shown, self._graphed, self._graph
             similarities, rows = structures.search_list(self._newest, queries, k, _part(shown, graphed, None))
         if built is not None:
             newest = similarities, np.where(rows < 0, -1, rows + graphed)
             similarities, rows = _best(
                 [structures.search_graph(built, queries, k, _part(shown, 0, graphed)), newest], k
             )
-        return similarities, np.append(ids, -1)[rows]  # row -1, for none, is id -1
+        return similarities, np.where(rows < 0, -1, ids[rows]) if len(ids) else rows
 
     def vectors(self, ids: Ids) -> Embeddings:
         """The stored vectors of the given ids, which must be there; (N, D)."""
@@ -82,8 +81,8 @@ class VectorIndex:
     def sample(self, most: int) -> Embeddings:
         """At most so many vectors from all over the index, the same ones every time; (N, D)."""
         with self._lock:
-            shown = np.flatnonzero(self._ids >= 0)
-            return self._of_rows(shown[np.linspace(0, len(shown) - 1, min(most, len(shown))).astype(np.int64)])
+            rows = np.linspace(0, len(self) - 1, min(most, len(self))).astype(np.int64)
+            return self._of_rows(rows if self._shown is None else np.flatnonzero(self._shown)[rows])
 
     def describe(self) -> str:
         """How the index is searched, in words."""
@@ -113,10 +112,12 @@ class VectorIndex:
             return made
         if old is None:
             rows = np.flatnonzero(ids >= 0)
-            made._graph, made._ids = structures.empty_graph(self.dim), ids[rows]
+            made._graph = structures.empty_graph(self.dim)
+            made._set_ids(ids[rows])
         else:
             rows = np.arange(old.ntotal, len(ids))
-            made._graph, made._ids = structures.copied_graph(old), ids
+            made._graph = structures.copied_graph(old)
+            made._set_ids(ids)
         for block in self._blocks(rows):
             if stopped():
                 return None
@@ -155,11 +156,18 @@ class VectorIndex:
         if stored.header.dim != dim:
             raise CacheError(f"it holds vectors of {stored.header.dim} numbers, not {dim}")
         index = cls(dim, stored.header.generation)
-        index._ids, index._graph = stored.ids, stored.graph
+        index._graph = stored.graph
         index._newest = structures.list_of(dim, stored.newest)
+        index._set_ids(stored.ids)
         return index
 
     # Below: under the lock
+
+    def _set_ids(self, ids: Ids) -> None:
+        """Set the ids by row, -1 where hidden; no array is changed in place, since a search may be using it."""
+        shown = ids >= 0
+        self._ids, self._count = ids, int(shown.sum())
+        self._shown = None if self._count == len(ids) else shown
 
     @property
     def _graphed(self) -> int:
@@ -167,7 +175,7 @@ class VectorIndex:
 
     @property
     def _crowded(self) -> bool:
-        return int((self._ids < 0).sum()) > max(_FEWEST_HIDDEN, _MOST_HIDDEN * len(self._ids))
+        return len(self._ids) - len(self) > max(_FEWEST_HIDDEN, _MOST_HIDDEN * len(self._ids))
 
     def _header(self) -> Header:
         rows = len(self._ids)
