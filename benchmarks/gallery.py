@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from indexer.catalog import Video, is_below
 from indexer.library import Library
-from indexer.search import Query, align_video, search, usual_similarity
+from indexer.search import Query, align_videos, looked_at, search, usual_similarity
 from indexer.vectors import VectorIndex
 
 RESULTS = 10  # a query, as `reelseek search` lists
@@ -18,7 +18,7 @@ class Gallery:
     """A library, with what tells right answers from wrong ones and the mean embeddings of its videos."""
 
     def __init__(self, library: Library, same: str | None) -> None:
-        self.library, self.catalog, self.clip_s = library, library.catalog, library.checkpoint.spec.clip_s
+        self.library, self.catalog, self.spec = library, library.catalog, library.checkpoint.spec
         library.refresh()
         self.index = VectorIndex.load(library.cache_path, library.checkpoint.config.dim)
         self.paths = self.catalog.paths()
@@ -41,7 +41,7 @@ class Gallery:
 
     def search(self, query: Query, ignored: set[int]) -> list[tuple[int, float]]:
         """The videos that `Library.search` finds with their scores, best first, for what is embedded already."""
-        matches = search(query, self.catalog, self.index, RESULTS, self.clip_s)
+        matches = search(query, self.catalog, self.index, RESULTS, self.spec)
         return [(match.video_id, match.score) for match in matches if match.video_id not in ignored]
 
     def nearest_mean(self, query: Query, ignored: set[int]) -> int:
@@ -53,8 +53,8 @@ class Gallery:
     def score(self, query: Query, video: int) -> float:
         """The score that a search gives one video."""
         usual = usual_similarity(query.embeddings, self.index)
-        segments = align_video(query, usual, self.catalog, video, self.clip_s)
-        return segments[0].score if segments else 0.0
+        found = align_videos(query, usual, self.catalog, [video], self.spec)
+        return looked_at(found, self.catalog, self.spec)[0].score if found else 0.0
 
 
 def recording(path: str, same: str | None) -> str:

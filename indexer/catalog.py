@@ -6,7 +6,7 @@ instead.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, groupby, islice
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from encoder.clips import Span
 from encoder.video import VideoInfo
 from indexer.database import CatalogError, connect
 from indexer.ranges import ClipRanges, Ids
-from indexer.tables import Clip, File, Meta, Video
+from indexer.tables import Clip, File, Meta, Sketch, Video
 
 __all__ = [
     "Catalog", "CatalogError", "Clip", "Embeddings", "EncodedVideo", "File", "FileState", "KnownFile", "Video",
@@ -62,6 +62,7 @@ class EncodedVideo:
     damaged: int
     spans: list[Span]
     embeddings: Embeddings  # (N, D)
+    sketches: list[bytes] = field(default_factory=list)  # N, or none
 
 
 class Catalog:
@@ -160,6 +161,14 @@ class Catalog:
                     for span, vector in zip(video.spans, stored, strict=True)
                 ],
             )
+            if video.sketches:
+                session.execute(
+                    insert(Sketch),
+                    [
+                        {"video_id": row.id, "start": span.start, "pictures": sketch}
+                        for span, sketch in zip(video.spans, video.sketches, strict=True)
+                    ],
+                )
             _set_file(session, state, content, row.id, None)
             _next_generation(session)
             return row.id
@@ -210,6 +219,13 @@ class Catalog:
                 for video_id, clips in groupby(rows, key=lambda row: row.video_id):
                     _, starts, ends, blobs = zip(*sorted(clips, key=lambda row: row.start), strict=True)
                     yield video_id, ([Span(*span) for span in zip(starts, ends, strict=True)], _stack(blobs))
+
+    def sketches(self, video_id: int, span: Span) -> list[tuple[float, bytes]]:
+        """Those of a video that start within a span, with their starts, in order of time."""
+        query = select(Sketch.start, Sketch.pictures).where(Sketch.video_id == video_id).order_by(Sketch.start)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.where(Sketch.start >= span.start, Sketch.start < span.end)).all()
+        return [(start, pictures) for start, pictures in rows]
 
     def embeddings(self, after: int = 0) -> Iterator[tuple[Ids, Embeddings]]:
         """Yield (ids, embeddings) of all clips with an id above `after`, ascending, in blocks."""

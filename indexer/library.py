@@ -24,6 +24,7 @@ from encoder.errors import WorldError, in_words
 from indexer import schema
 from indexer.catalog import Catalog, CatalogError, FileState, KnownFile, is_below
 from indexer.discover import PathError, discover, resolve
+from indexer.footage import SketchError
 from indexer.query import embed_query
 from indexer.search import Match, Query, search
 from indexer.update import Failure, Progress, Update, UpdateReport
@@ -194,7 +195,7 @@ class Library:
         """
         query = self.embed_query(clip, span)
         with _in_words(self.folder):
-            return search(query, self.catalog, self._fresh_index(), k, self.checkpoint.spec.clip_s)
+            return search(query, self.catalog, self._fresh_index(), k, self.checkpoint.spec)
 
     def embed_query(self, clip: str | Path, span: Span | None = None) -> Query:
         """Embed a clip as it is and as what it may have been before it was edited.
@@ -353,7 +354,7 @@ def _in_words(folder: Path) -> Iterator[None]:
     """Turn what goes wrong outside our hands into one sentence."""
     try:
         yield
-    except CatalogError as error:
+    except (CatalogError, SketchError) as error:
         raise LibraryError(f"library {folder}: {error}") from error
     except (ArgumentError, ModuleNotFoundError) as error:
         raise LibraryError(f"the address of the catalog can't be used: {error}") from error

@@ -16,6 +16,7 @@ from encoder.clips import Span
 from encoder.decoding import Decoded, DecodePool, Event, Failed, Finished, Job, Opened
 from encoder.video import VideoInfo
 from indexer.catalog import EncodedVideo
+from indexer.footage import pack, sketches
 
 _BATCH = 32  # clips encoded at once
 _AHEAD = 2  # batches that are encoded or wait for it before decoding waits
@@ -47,6 +48,8 @@ class _Underway:
     clips: int = 0  # decoded
     spans: list[Span] = field(default_factory=list)  # of those that are embedded
     embeddings: list[Embeddings] = field(default_factory=list)
+    sketches: list[bytes] = field(default_factory=list)  # of each clip up to the next
+    last: NDArray[np.uint8] | None = None  # the sketches of the last clip, whole
     damaged: int = 0
     finished: bool = False  # decoding
 
@@ -63,8 +66,8 @@ def encode_videos(
         for event in pool.decode(jobs):
             yield from _take(event, underway, batches)
             batches.go_on(idle=event is None)
-            yield from _done(batches.ready(), underway)
-        yield from _done(batches.rest(), underway)
+            yield from _done(batches.ready(), underway, checkpoint.spec.hop)
+        yield from _done(batches.rest(), underway, checkpoint.spec.hop)
 
 
 class _Batches:
@@ -137,7 +140,7 @@ def _take(event: Event | None, underway: dict[str, _Underway], batches: _Batches
 
 
 def _done(
-    encoded: Iterator[tuple[Decoded, Embeddings]], underway: dict[str, _Underway]
+    encoded: Iterator[tuple[Decoded, Embeddings]], underway: dict[str, _Underway], hop: int
 ) -> Iterator[Progressed | Encoded]:
     for clips, embeddings in encoded:
         video = underway.get(clips.path)
@@ -145,11 +148,22 @@ def _done(
             continue
         video.spans += clips.spans
         video.embeddings.append(embeddings)
+        small = sketches(clips.pictures)[clips.places]
+        video.sketches += [pack(pictures[:hop]) for pictures in small]
+        video.last = small[-1]
         yield Progressed(clips.path, clips.spans[-1].end, video.info.duration)
     for path in [path for path, video in underway.items() if video.finished and len(video.spans) == video.clips]:
         video = underway.pop(path)
-        duration = video.spans[-1].end  # the last clip is flush with the end
-        yield Encoded(
-            path,
-            EncodedVideo(video.info, duration, video.damaged, video.spans, np.concatenate(video.embeddings)),
-        )
+        yield Encoded(path, _whole(video))
+
+
+def _whole(video: _Underway) -> EncodedVideo:
+    assert video.last is not None
+    return EncodedVideo(
+        video.info,
+        duration=video.spans[-1].end,  # the last clip is flush with the end
+        damaged=video.damaged,
+        spans=video.spans,
+        embeddings=np.concatenate(video.embeddings),
+        sketches=[*video.sketches[:-1], pack(video.last)],
+    )

@@ -16,7 +16,6 @@ from indexer.insets import cut, insets, without_bars
 from indexer.pipeline import Encoded, encode_videos
 from indexer.readings import (
     FINER,
-    MOST_WINDOWS,
     OTHER_STRIDES,
     Pictures,
     Reading,
@@ -28,6 +27,7 @@ from indexer.readings import (
 from indexer.search import Query
 
 _LONGEST_S = 15.0  # of a query that is read in other ways than as it is: its pictures are all in memory
+_MOST_WINDOWS = 128  # of a longer one
 _LARGER = 2  # times the side of a clip's pictures: of those that insets are cut from
 
 
@@ -82,7 +82,7 @@ def _pictures(clip: str | Path, span: Span, spec: ClipSpec, pool: DecodePool) ->
 def _long_reading(clip: str | Path, span: Span, checkpoint: Checkpoint, pool: DecodePool) -> Reading:
     """A long part of a clip as it is, of which there is never more than a batch of windows in memory."""
     spec = replace(checkpoint.spec, hop=1)
-    job = Job(str(clip), spec, span, clips=MOST_WINDOWS, finer=FINER)
+    job = Job(str(clip), spec, span, clips=_MOST_WINDOWS, finer=FINER)
     last = list(encode_videos([job], checkpoint, pool))[-1]
     if isinstance(last, Failed):
         raise VideoError(clip, last.reason)

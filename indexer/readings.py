@@ -8,20 +8,21 @@ Sizes: N pictures, S their side, Q windows, T frames, D embedding.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
 from indexer.align import Segment, Timeline
+from indexer.footage import Film
 
 Pictures = NDArray[np.uint8]  # (N, S, S, 3) RGB
 
 FINER = 4  # pictures to a grid frame: where windows of a query meet the video's phase, they show the very same frames
 OTHER_STRIDES = (2, 3, 6, 8)  # pictures from one frame to the next, so tempos 2, 1.33, 0.67 and 0.5
-MOST_WINDOWS = 128  # of a query as it is
-_CLOSE_S, _APART_S = 1 / 16, 1 / 2  # from one window to the next: of a query as it is, and of any other reading
-_MOST_OF_OTHERS = 64  # of any other reading
+_CLOSE_S, _APART_S = 1 / 4, 1 / 2  # from one window to the next: of a query as it is, and of any other reading
+_MOST = 64  # of a reading
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Shots:
 
     frames: NDArray[np.uint8]  # (Q, T, S, S, 3)
     timeline: Timeline  # on the reading's clock
+    pictures: Pictures  # that the clips are made of
     rate: float  # seconds of the reading for each second of the query
 
 
@@ -40,6 +42,15 @@ class Reading:
     timeline: Timeline
     embeddings: NDArray[np.float32]  # (Q, D)
     rate: float = 1.0  # seconds of the reading for each second of the query
+    pictures: Pictures | None = None  # evenly spread over the query; none of a long one
+
+    @cached_property
+    def film(self) -> Film | None:
+        """The pictures on the query's clock."""
+        if self.pictures is None:
+            return None
+        span = self.timeline.span
+        return Film.of(self.pictures, Span(span.start / self.rate, span.end / self.rate))
 
     def in_query(self, segment: Segment, trust: float) -> Segment:
         """A segment of the reading as one of the query, its score times `trust`."""
@@ -48,30 +59,22 @@ class Reading:
 
 
 def as_it_is(pictures: Pictures, span: Span, spec: ClipSpec) -> Shots:
-    """The windows of a query, a sixteenth of a second apart, or every grid frame where those were too many.
-
-    Args:
-        pictures: the query, `FINER` to a grid frame.
-        span: when they are shown, in seconds of the file.
-        spec: of the library's clips.
-    """
-    last, close = _last(len(pictures), FINER, spec), max(1, round(_CLOSE_S * spec.fps * FINER))
-    step = close if last < MOST_WINDOWS * close else _step(last, FINER, MOST_WINDOWS)
-    return _shots(pictures, span, spec, FINER, step)
+    """The windows of a query, closer together than those of guesses; see `resampled`."""
+    return resampled(pictures, span, spec, apart=_CLOSE_S)
 
 
 def resampled(pictures: Pictures, span: Span, spec: ClipSpec, stride: int = FINER, apart: float = _APART_S) -> Shots:
     """The windows of a guess: that a query is `stride / FINER` times as slow as what it was.
 
     Args:
-        pictures: as of `as_it_is`, or a part of each.
+        pictures: the query, or a part of its picture, `FINER` to a grid frame.
         span: when they are shown, in seconds of the file.
         spec: of the library's clips.
         stride: pictures from one frame to the next.
         apart: seconds of the reading from one window to the next, where there are not too many windows.
     """
     least = stride * max(1, round(apart * spec.fps))
-    step = _step(_last(len(pictures), stride, spec), least, _MOST_OF_OTHERS)
+    step = _step(_last(len(pictures), stride, spec), least, _MOST)
     return _shots(pictures, span, spec, stride, step)
 
 
@@ -79,7 +82,7 @@ def embedded(shots: Sequence[Shots], embeddings: NDArray[np.float32]) -> list[Re
     """The readings whose clips, one after the other, have the given embeddings."""
     ends = np.cumsum([len(one.frames) for one in shots])
     parts = np.split(embeddings, ends[:-1])
-    return [Reading(one.timeline, part, one.rate) for one, part in zip(shots, parts, strict=True)]
+    return [Reading(one.timeline, part, one.rate, one.pictures) for one, part in zip(shots, parts, strict=True)]
 
 
 def _last(count: int, stride: int, spec: ClipSpec) -> int:
@@ -98,4 +101,5 @@ def _shots(pictures: Pictures, span: Span, spec: ClipSpec, stride: int, step: in
     shown = begins[:, None] + stride * np.arange(spec.frames)
     starts = span.start + begins / (spec.fps * FINER)
     timeline = Timeline(Span(span.start * rate, span.end * rate), starts * rate, spec.clip_s)
-    return Shots(pictures[shown.clip(max=len(pictures) - 1)], timeline, rate)  # a short query holds its last picture
+    frames = pictures[shown.clip(max=len(pictures) - 1)]  # a short query holds its last picture
+    return Shots(frames, timeline, pictures, rate)

@@ -16,8 +16,8 @@ class SchemaError(WorldError):
     """A catalog written by a later version of the program."""
 
 
-def upgrade(engine: Engine) -> None:
-    """Create or migrate the tables, in one transaction.
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Create or migrate the tables, in one transaction; to an earlier revision than the newest in tests only.
 
     Raises:
         SchemaError: the catalog is of a later version.
@@ -32,6 +32,6 @@ def upgrade(engine: Engine) -> None:
             return
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
         except CommandError as error:
             raise SchemaError(f"its catalog has schema {current}, newer than this version's {head}") from error

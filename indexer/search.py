@@ -1,5 +1,7 @@
 """From the embedded readings of a query to ranked videos with the segments that match.
 
+Embeddings name the candidates and align them; of the best ones, small pictures tell copies from what is only alike.
+
 Sizes: Q query windows, V clips of a video, D embedding.
 """
 
@@ -11,15 +13,17 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from encoder.clips import Span
+from encoder.clips import ClipSpec, Span
 from indexer.align import Segment, Timeline, align
 from indexer.catalog import Catalog, Embeddings
+from indexer.footage import BEYOND_S, Film, compare, refined
 from indexer.readings import Reading
 from indexer.vectors import VectorIndex
 
 _HITS = 200  # clips looked up for each query window
 _SAMPLE = 1000  # clips that stand for the whole library
 _MOST_ALIKE = 0.95  # similarity of unrelated clips is taken as at most this, so that equal clips stay above it
+_LOOKED_AT = 20  # segments that match best by their embeddings, whose pictures are compared with the query's
 _GUESSED = 0.9  # factor on the score of readings other than the query as it is: more of them fit by chance
 
 
@@ -54,16 +58,13 @@ class Match:
         return self.segments[0].score
 
 
-def search(query: Query, catalog: Catalog, index: VectorIndex, k: int, clip_s: float) -> list[Match]:
+def search(query: Query, catalog: Catalog, index: VectorIndex, k: int, spec: ClipSpec) -> list[Match]:
     """The k videos that match a query best, in whichever reading, best first."""
     if not len(index):
         return []
     usual = usual_similarity(query.embeddings, index)
-    matches = [
-        Match(video_id, segments)
-        for video_id in candidates(query, usual, catalog, index, k)
-        if (segments := align_video(query, usual, catalog, video_id, clip_s))
-    ]
+    videos = candidates(query, usual, catalog, index, k)
+    matches = looked_at(align_videos(query, usual, catalog, videos, spec), catalog, spec)
     return sorted(matches, key=lambda match: (-match.score, match.video_id))[:k]
 
 
@@ -95,25 +96,65 @@ def _most_promising(excess: NDArray[np.float32], ids: NDArray[np.int64], video_o
     return sorted(total, key=lambda video_id: (-total[video_id], video_id))
 
 
-def align_video(
-    query: Query, usual: NDArray[np.float32], catalog: Catalog, video_id: int, clip_s: float
-) -> list[Segment]:
-    """The segments of one video in the reading that fits it best; none of a video that has just been removed."""
-    spans, embeddings = catalog.clips_of(video_id)
-    if not spans:
-        return []
-    starts = np.array([span.start for span in spans])
-    whole = Timeline(Span(0.0, spans[-1].end), starts, clip_s)
-    excess = _excess(query.embeddings @ embeddings.T, usual)
+@dataclass(frozen=True)
+class Found:
+    """The segments of a video that match a reading by their embeddings, best first."""
+
+    video_id: int
+    end: float  # of the video, in seconds
+    reading: Reading
+    segments: list[Segment]
+
+
+def align_videos(
+    query: Query, usual: NDArray[np.float32], catalog: Catalog, video_ids: Sequence[int], spec: ClipSpec
+) -> list[Found]:
+    """What each video shows of the query, in the reading that fits it best; nothing of those just removed."""
+    found = []
+    for video_id, (spans, embeddings) in catalog.clips_of_videos(video_ids):
+        whole = Timeline(Span(0.0, spans[-1].end), np.array([span.start for span in spans]), spec.clip_s)
+        excess = _excess(query.embeddings @ embeddings.T, usual)
+        found.append(Found(video_id, spans[-1].end, *_best_reading(query, excess, whole)))
+    return found
+
+
+def _best_reading(query: Query, excess: NDArray[np.float32], whole: Timeline) -> tuple[Reading, list[Segment]]:
     best: list[Segment] = []
+    fits = query.readings[0]
     for number, (reading, part) in enumerate(zip(query.readings, query.parts, strict=True)):
         trust = _GUESSED if number else 1.0
         if best and trust * excess[part].max() <= best[0].score:  # a score is a mean excess at most
             continue
-        found = [reading.in_query(segment, trust) for segment in align(excess[part], reading.timeline, whole)]
-        if not best or found[0].score > best[0].score:
-            best = found
-    return best
+        segments = [reading.in_query(segment, trust) for segment in align(excess[part], reading.timeline, whole)]
+        if not best or segments[0].score > best[0].score:
+            fits, best = reading, segments
+    return fits, best
+
+
+def looked_at(found: Sequence[Found], catalog: Catalog, spec: ClipSpec) -> list[Match]:
+    """The matches after a look at the pictures of the best segments: what shows the query's rises, and gets finer."""
+    segments = {(one.video_id, number): segment for one in found for number, segment in enumerate(one.segments)}
+    best = sorted(segments, key=lambda key: -segments[key].score)[:_LOOKED_AT]
+    by_video = {one.video_id: one for one in found}
+    for video_id, number in best:
+        one = by_video[video_id]
+        segments[video_id, number] = _looked_at(one, segments[video_id, number], catalog, spec)
+    return [
+        Match(one.video_id, sorted((segments[one.video_id, i] for i in range(len(one.segments))), key=_by_score))
+        for one in found
+    ]
+
+
+def _looked_at(found: Found, segment: Segment, catalog: Catalog, spec: ClipSpec) -> Segment:
+    film = found.reading.film
+    starts = Span(max(0.0, segment.video.start - BEYOND_S - spec.clip_s), segment.video.end + BEYOND_S)
+    packed = catalog.sketches(found.video_id, starts) if film else []
+    agreement = compare(film, Film.from_sketches(packed, spec.fps), segment) if film and packed else None
+    return refined(segment, agreement, found.end) if agreement else segment
+
+
+def _by_score(segment: Segment) -> float:
+    return -segment.score
 
 
 def usual_similarity(queries: Embeddings, index: VectorIndex) -> NDArray[np.float32]:

@@ -62,3 +62,12 @@ class Clip(Base):
     start: Mapped[float]  # seconds
     end: Mapped[float]  # seconds
     embedding: Mapped[bytes] = mapped_column(LargeBinary)  # D float16, little-endian
+
+
+class Sketch(Base):
+    """Small grey pictures of a video from the start of one clip to that of the next, see `footage.pack`."""
+
+    __tablename__ = "sketch"
+    video_id: Mapped[int] = mapped_column(ForeignKey("video.id", ondelete="CASCADE"), primary_key=True)
+    start: Mapped[float] = mapped_column(primary_key=True)  # seconds
+    pictures: Mapped[bytes] = mapped_column(LargeBinary)

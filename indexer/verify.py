@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from encoder.clips import Span
 from indexer.catalog import Catalog, CatalogError, Clip, File, Video
+from indexer.footage import SketchError, unpack
 from indexer.library import Library
 from indexer.vector_file import CacheError, check
 from indexer.vectors import VectorIndex
@@ -99,6 +102,19 @@ def _broken_clips(catalog: Catalog, video_id: int, duration: float, dim: int) ->
         return "a clip is there twice"
     if abs(spans[-1].end - duration) > 1e-6 or spans[0].start != 0:
         return "its clips do not cover it"
+    return _broken_sketches(catalog, video_id, starts)
+
+
+def _broken_sketches(catalog: Catalog, video_id: int, starts: list[float]) -> str | None:
+    """What is wrong with the sketches of a video; it may have none, if an earlier version indexed it."""
+    packed = catalog.sketches(video_id, Span(0.0, inf))
+    if packed and [start for start, _ in packed] != starts:
+        return "its sketches are not those of its clips"
+    try:
+        for _, sketch in packed:
+            unpack(sketch)
+    except SketchError as error:
+        return str(error).partition(";")[0]
     return None
 
 

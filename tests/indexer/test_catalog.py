@@ -126,6 +126,16 @@ def test_a_video_whose_commit_breaks_in_the_middle_leaves_nothing(catalog, monke
     assert catalog.generation() == before
 
 
+def test_sketches_are_those_that_start_within_a_span_and_go_with_their_video(catalog):
+    added = [replace(video(), sketches=[bytes([n, i]) for i in range(3)]) for n in range(2)]
+    first, second = (catalog.add_video(state(f"/{n}"), f"c{n}", added[n]) for n in range(2))
+    assert catalog.sketches(second, Span(1.0, 2.0)) == [(1.0, b"\1\1")]
+    assert catalog.sketches(first, Span(0.5, np.inf)) == [(1.0, b"\0\1"), (2.0, b"\0\2")]
+    catalog.remove_files(["/0"])
+    assert catalog.sketches(first, Span(0.0, np.inf)) == []
+    assert len(catalog.sketches(second, Span(0.0, np.inf))) == 3
+
+
 def test_clip_ids_are_never_given_twice(catalog):
     catalog.add_video(state("/a"), "c1", video())
     first = catalog.clip_ids()

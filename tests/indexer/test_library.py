@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -15,8 +17,10 @@ from sqlalchemy import event, text
 from encoder.checkpoint import load_encoder
 from encoder.clips import Span
 from encoder.decoding import DecodePool
-from encoder.video import VideoError
+from encoder.video import VideoError, read_clips
+from indexer.footage import Film, sketches
 from indexer.library import Library, LibraryError
+from indexer.search import align_videos
 from indexer.vectors import VectorIndex
 from indexer.verify import verify
 
@@ -84,12 +88,39 @@ def test_a_video_of_the_library_answers_first_with_all_of_itself(filled, films, 
         assert (span.start, span.end) == pytest.approx((0, duration), abs=0.1)
 
 
-@pytest.mark.parametrize("start", [7.0625, 21.31, 40.69])
+@pytest.mark.parametrize("start", [7.0625, 21.31, 40.8125])
 def test_a_cut_between_two_grid_frames_is_found_as_the_same_footage_within_a_grid_frame(filled, films, start):
     best = filled.search(films / "long.mp4", Span(start, start + 3))[0]
     assert path_of(filled, best).name == "long.mp4"
     assert best.score > 0.99
     assert best.segments[0].video.start == pytest.approx(start, abs=0.13)
+
+
+def test_a_library_keeps_a_sketch_of_every_picture_of_the_grid(filled, films):
+    ((video_id, _),) = [pair for pair in filled.catalog.paths().items() if pair[1] == [str(films / "2.mp4")]]
+    film = Film.from_sketches(filled.catalog.sketches(video_id, Span(0, 60)), filled.checkpoint.spec.fps)
+    assert film.times == pytest.approx(np.arange(80) / 4)
+    clips = list(read_clips(films / "2.mp4", replace(filled.checkpoint.spec, frames=1, hop=1)))
+    assert np.array_equal(film.pictures, sketches(np.concatenate([clip.frames for clip in clips])))
+
+
+def test_the_footage_of_a_query_comes_before_what_is_more_alike_by_its_embeddings(filled, films, monkeypatch):
+    found = filled.search(films / "3.mp4", Span(2, 8))
+    monkeypatch.setattr("indexer.search.align_videos", partial(_others_first, films))
+    again = filled.search(films / "3.mp4", Span(2, 8))
+    assert path_of(filled, found[0]) == path_of(filled, again[0]) == films / "3.mp4"
+    assert again[0].score > 0.9
+    assert len(again) == len(found)
+
+
+def _others_first(films, query, usual, catalog, video_ids, spec):
+    """Alignments by embeddings that are wrong: the right video scores least."""
+    made = align_videos(query, usual, catalog, video_ids, spec)
+    right = next(i for i, paths in catalog.paths().items() if paths == [str(films / "3.mp4")])
+    return [
+        replace(one, segments=[replace(part, score=0.4 if one.video_id == right else 0.6) for part in one.segments])
+        for one in made
+    ]
 
 
 def test_an_opened_library_calls_its_encoder_by_the_name_it_was_built_with(filled, checkpoint):

@@ -4,6 +4,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
+from encoder.clips import Span
 from indexer import schema
 from indexer.catalog import Catalog
 from indexer.tables import Base
@@ -68,5 +69,21 @@ def test_a_catalog_of_a_later_version_is_refused(engine):
     schema.upgrade(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(schema.SchemaError, match="schema 9999, newer than this version's 0001"):
+    with pytest.raises(schema.SchemaError, match="schema 9999, newer than this version's 0002"):
         schema.upgrade(engine)
+
+
+def test_a_catalog_of_the_first_version_keeps_all_it_had(engine):
+    schema.upgrade(engine, "0001")
+    with engine.begin() as connection:
+        video = "(1, 'c', 2.0, 64, 48, 25.0, 'h264', 0, '2026-01-01 00:00:00')"
+        connection.execute(text(f"INSERT INTO video VALUES {video}"))
+        connection.execute(text("INSERT INTO clip VALUES (7, 1, 0.0, 2.0, x'003c003c')"))
+    assert not inspect(engine).has_table("sketch")
+    schema.upgrade(engine)
+    assert inspect(engine).has_table("sketch")
+    catalog = Catalog(engine.url)
+    spans, embeddings = catalog.clips_of(1)
+    assert (spans, embeddings.tolist()) == ([Span(0.0, 2.0)], [[1.0, 1.0]])
+    assert catalog.sketches(1, Span(0.0, 2.0)) == []
+    catalog.close()

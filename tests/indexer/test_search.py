@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from encoder.clips import Span
+from encoder.clips import ClipSpec, Span
 from indexer.align import Timeline
 from indexer.readings import Reading
-from indexer.search import Query, align_video, candidates, search
+from indexer.search import Query, align_videos, candidates, search
 from indexer.vectors import VectorIndex
 
 DIM, CLIPS, CLIP_S = 32, 6, 2.0
+SPEC = ClipSpec(frames=8, fps=4.0, hop=4)
 PLAIN, GUESS = 0, 1
 
 
@@ -23,8 +24,9 @@ class Films:
     def videos_of_clips(self, ids):
         return {i: i // CLIPS for i in ids}
 
-    def clips_of(self, video):
-        return [Span(i, i + CLIP_S) for i in range(CLIPS)], self.embeddings[video]
+    def clips_of_videos(self, videos):
+        spans = [Span(i, i + CLIP_S) for i in range(CLIPS)]
+        return ((video, (spans, self.embeddings[video])) for video in videos)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def spoilt(embeddings, similarity):
 
 
 def found(films, *readings, k=3):
-    return search(Query(readings), films, films.index, k, CLIP_S)
+    return search(Query(readings), films, films.index, k, SPEC)
 
 
 def test_the_reading_that_fits_answers_in_seconds_of_the_query(films):
@@ -96,6 +98,6 @@ def test_a_video_is_aligned_in_the_reading_that_fits_it_best(films):
 
 def test_a_video_without_clips_has_no_segments(films):
     films_now = Films(1)
-    films_now.clips_of = lambda _: ([], np.zeros((0, DIM), np.float32))
+    films_now.clips_of_videos = lambda _: iter(())
     query = Query([reading(films.embeddings[0])])
-    assert align_video(query, np.zeros(CLIPS, np.float32), films_now, 0, CLIP_S) == []
+    assert align_videos(query, np.zeros(CLIPS, np.float32), films_now, [0], SPEC) == []

@@ -63,6 +63,8 @@ def test_a_sound_library_has_no_problems(library):
             'SELECT video_id, start, "end", embedding FROM clip WHERE id = 3',
             "1.mp4: a clip is there twice",
         ),
+        ("DELETE FROM sketch WHERE video_id = 2 AND start = 0", "1.mp4: its sketches are not those of its clips"),
+        ("UPDATE sketch SET pictures = x'0102' WHERE video_id = 2 AND start = 0", "1.mp4: a sketch is damaged"),
         ("UPDATE file SET video_id = NULL WHERE path LIKE '%/1.mp4'", "1.mp4 has neither a video nor a reason"),
     ],
 )
@@ -90,6 +92,18 @@ def test_a_video_of_several_files_is_indexed_again_with_all_of_them(library, thr
     assert verify(library, repair=True).ok
     report = library.add([three / "videos"])
     assert (report.unchanged, report.indexed, report.copies) == (2, 1, 1)
+
+
+def test_a_library_without_sketches_is_sound_and_searched(library, three):
+    plant(library, "DELETE FROM sketch")
+    assert verify(library).ok
+    assert library.search(three / "videos" / "1.mp4")[0].score > 0.9
+
+
+def test_a_damaged_sketch_ends_a_search_in_a_sentence(library, three):
+    plant(library, "UPDATE sketch SET pictures = x'0102'")
+    with pytest.raises(WorldError, match=r"a sketch is damaged .*; mend it with: reelseek verify --repair"):
+        library.search(three / "videos" / "1.mp4")
 
 
 @pytest.mark.parametrize("damage", ["cut off", "other clips", "other vectors"])
