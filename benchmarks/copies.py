@@ -1,6 +1,6 @@
 """Are edited copies found? Videos of a collection are edited, written and searched for, as by `reelseek search`.
 
-    python -m benchmarks.copies FOLDER... [--queries 40] [--encoder FILE] [--same REGEX] [--out FOLDER]
+    python -m benchmarks.copies FOLDER... [--queries 40] [--encoder FILE] [--same REGEX]... [--out FOLDER]
 
 A query is right if the first video found is the one that it was made of: the same bytes, or the same recording by
 `--same`. Micro-AP is that of the video copy detection challenge (Pizzi et al. 2023, https://arxiv.org/abs/2306.09489):
@@ -122,7 +122,7 @@ def write_video(path: Path, frames: Frames, fps: float, crf: int) -> None:
         container.mux(stream.encode())
 
 
-def measure(library: Library, roots: Sequence[str], same: str | None, queries: int, seed: int) -> Copier:
+def measure(library: Library, roots: Sequence[str], same: Sequence[str], queries: int, seed: int) -> Copier:
     """Make so many queries of each kind from the videos below some folders, and search for them."""
     gallery = Gallery(library, same)
     with TemporaryDirectory() as folder, StepProgress("Copies") as progress:
@@ -188,7 +188,10 @@ def main() -> None:
     add("--encoder", default=DEFAULT, metavar="NAME|FILE", help="a shipped encoder, or a checkpoint file")
     add("--queries", type=int, default=40, help="of each kind")
     add("--seed", type=int, default=0, help="of all that is drawn")
-    add("--same", metavar="REGEX", help="files in whose paths its group captures the same are one recording")
+    add(
+        "--same", action="append", default=[], metavar="REGEX",
+        help="files in whose paths it matches, its group the same, are one recording; may be repeated",
+    )  # fmt: skip
     add("--out", type=Path, default=Path("copies"), metavar="FOLDER", help="for the library and copies.json")
     wanted = parser.parse_args()
     try:

@@ -17,12 +17,14 @@ RESULTS = 10  # a query, as `reelseek search` lists
 class Gallery:
     """A library, with what tells right answers from wrong ones and the mean embeddings of its videos."""
 
-    def __init__(self, library: Library, same: str | None) -> None:
+    def __init__(self, library: Library, same: Sequence[str] = ()) -> None:
         self.library, self.catalog, self.spec = library, library.catalog, library.checkpoint.spec
         library.refresh()
         self.index = VectorIndex.load(library.cache_path, library.checkpoint.config.dim)
         self.paths = self.catalog.paths()
-        self._recordings = {video: {recording(path, same) for path in paths} for video, paths in self.paths.items()}
+        self._recordings = {
+            video: set[str]().union(*(recordings(path, same) for path in paths)) for video, paths in self.paths.items()
+        }
         self._ids = np.array(list(self.paths))
         self._means = np.stack([_unit_mean(self.catalog.clips_of(video)[1]) for video in self.paths])
 
@@ -57,10 +59,10 @@ class Gallery:
         return looked_at(found, self.catalog, self.spec)[0].score if found else 0.0
 
 
-def recording(path: str, same: str | None) -> str:
-    """The name of what a file is a recording of: what the first group of `same` captures, else the path."""
-    found = re.search(same, path) if same else None
-    return found[1] if found else path
+def recordings(path: str, same: Sequence[str]) -> set[str]:
+    """The names of what a file is a recording of: what each pattern matches or its group captures, and the path."""
+    found = [re.search(pattern, path) for pattern in same]
+    return {path, *(match[1] if match.groups() else match.re.pattern for match in found if match)}
 
 
 def _unit_mean(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import copies
 from benchmarks.copies import Answer, Direction, micro_ap, table, write_video
 from benchmarks.edits import CRF, kinds
-from benchmarks.gallery import recording
+from benchmarks.gallery import recordings
 from benchmarks.sources import in_turns, movement, read_source, turning
 from encoder.clips import Span
 from encoder.video import probe
@@ -104,15 +104,16 @@ def test_a_copy_plays_at_its_rate(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("path", "same", "name"),
+    ("path", "same", "names"),
     [
-        ("/v/take 12 flipped.mp4", r"take (\d+)", "12"),
-        ("/v/other.mp4", r"take (\d+)", "/v/other.mp4"),
-        ("/v/take 12.mp4", None, "/v/take 12.mp4"),
+        ("/v/take 12 flipped.mp4", [r"take (\d+)"], {"12"}),
+        ("/v/other.mp4", [r"take (\d+)"], set()),
+        ("/v/bars 10bit.mp4", [r"take (\d+)", "bars|stripes"], {"bars|stripes"}),
+        ("/v/take 12.mp4", [], set()),
     ],
 )
-def test_a_recording_is_known_by_what_the_group_captures(path, same, name):
-    assert recording(path, same) == name
+def test_a_recording_is_known_by_what_the_group_captures_or_by_the_pattern_where_it_has_none(path, same, names):
+    assert recordings(path, same) == {path, *names}
 
 
 # Numbers
