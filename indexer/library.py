@@ -291,8 +291,8 @@ class Library:
         """Write the cache unless another process is indexing, which will; failing costs only time at the next start."""
         try:
             with self._lock.acquire(timeout=0):
-                self._index.save(self.cache_path)
-                self._cached, self.warning = (self._index, self._index.generation), None
+                index = self._index
+                self._cached, self.warning = (index, index.save(self.cache_path)), None
         except Timeout:
             return
         except OSError as error:

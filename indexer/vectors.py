@@ -134,8 +134,8 @@ class VectorIndex:
 
     # The file
 
-    def save(self, path: Path) -> None:
-        """Write the index to a file, whole or not at all; searches go on.
+    def save(self, path: Path) -> int:
+        """Write the index to a file, whole or not at all, and return its generation; searches and changes go on.
 
         Raises:
             OSError: the file can't be written; what was there before is untouched.
@@ -144,6 +144,7 @@ class VectorIndex:
             header, ids, old = self._header(), self._ids, self._graph
             newest = structures.numbers(self._newest)
         vector_file.write(path, header, ids, old, newest)
+        return header.generation
 
     @classmethod
     def load(cls, path: Path, dim: int) -> "VectorIndex":
