@@ -19,7 +19,7 @@ def connect(url: str | URL) -> Engine:
         @event.listens_for(engine, "connect")
         def _prepare(connection, _record) -> None:  # type: ignore[no-untyped-def]  # DBAPI objects
             connection.isolation_level = None  # else Python's driver commits before each change of the schema
-            # FULL: the encoder and the cache beside it are synced too; power loss must not undo the commits before.
+            # FULL: the cache beside it is synced too; power loss must not undo the commits that it was made from.
             for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON", "synchronous=FULL"):
                 connection.execute(f"PRAGMA {pragma}")
 
