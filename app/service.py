@@ -9,7 +9,7 @@ from encoder.checkpoint import DEFAULT, load_encoder
 from indexer.library import Library, exists
 from indexer.search import Match
 from indexer.update import UpdateReport
-from indexer.vectors import cached_generation
+from indexer.vectors import cached_facts, cached_generation
 
 Json = dict[str, Any]
 
@@ -89,7 +89,7 @@ def status(library: Library) -> Json:
 
 def damaged(library: Library) -> list[Json]:
     """Videos that are searchable although parts of them could not be decoded."""
-    partly = {video_id: video.damaged for video_id, video in library.catalog.videos().items() if video.damaged}
+    partly = library.catalog.damaged()
     paths = library.catalog.paths(partly)
     return [{"path": paths[i][0], "packets": packets} for i, packets in partly.items() if i in paths]
 
@@ -100,8 +100,8 @@ def duplicates(library: Library) -> list[list[str]]:
 
 
 def _cache_state(library: Library) -> str:
-    generation = cached_generation(library.cache_path)
-    if generation is None:
-        return "exact search; its cache is missing or damaged, so the next search builds it"
+    facts, generation = cached_facts(library.cache_path), cached_generation(library.cache_path)
+    if facts is None:
+        return "the search cache is missing or damaged, so the next search builds it"
     behind = generation != library.catalog.generation()
-    return "exact search; its cache is behind, so the next search catches up" if behind else "exact search, up to date"
+    return f"{facts}; behind, so the next search catches up" if behind else f"{facts}; up to date"

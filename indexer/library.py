@@ -213,6 +213,7 @@ class Library:
         with self._query_lock:
             self._query_pool.start()
         self.refresh()
+        self.catalog.clip_ids()  # which it keeps
 
     def refresh(self) -> None:
         """Bring the vector index to the catalog's generation, from the cache file where that is sound."""

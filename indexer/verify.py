@@ -15,6 +15,7 @@ from indexer.library import Library
 from indexer.vector_file import CacheError, check
 from indexer.vectors import VectorIndex
 
+_SECONDS = 1e-6  # of rounding
 _ROUNDING = 2e-3  # of the length of a float16 unit vector
 
 
@@ -44,7 +45,7 @@ def verify(library: Library, repair: bool = False) -> Verification:
     result = Verification()
     with library.changing():
         _check_database(library.catalog, result)
-        for video_id, problem in _broken_videos(library.catalog, library.checkpoint.config.dim):
+        for video_id, problem in _broken_videos(library):
             result.problems.append(problem)
             if repair:
                 _drop(library.catalog, video_id)
@@ -64,8 +65,9 @@ def _check_database(catalog: Catalog, result: Verification) -> None:
             result.problems += [f"the catalog's file is damaged: {line}" for line in said if line != "ok"]
 
 
-def _broken_videos(catalog: Catalog, dim: int) -> Iterator[tuple[int, str]]:
+def _broken_videos(library: Library) -> Iterator[tuple[int, str]]:
     """Yield (video id, problem) for each video that is not whole."""
+    catalog = library.catalog
     counts = select(Clip.video_id, func.count(Clip.id).label("clips")).group_by(Clip.video_id).subquery()
     with Session(catalog.engine) as session:
         rows = session.execute(
@@ -84,13 +86,14 @@ def _broken_videos(catalog: Catalog, dim: int) -> Iterator[tuple[int, str]]:
             yield video_id, f"{name} belongs to no file"
         elif not clips:
             yield video_id, f"{name} has no clips"
-        elif problem := _broken_clips(catalog, video_id, duration, dim):
+        elif problem := _broken_clips(library, video_id, duration):
             yield video_id, f"{name}: {problem}"
 
 
-def _broken_clips(catalog: Catalog, video_id: int, duration: float, dim: int) -> str | None:
+def _broken_clips(library: Library, video_id: int, duration: float) -> str | None:
+    dim, spec = library.checkpoint.config.dim, library.checkpoint.spec
     try:
-        spans, embeddings = catalog.clips_of(video_id)
+        spans, embeddings = library.catalog.clips_of(video_id)
     except (CatalogError, ValueError) as error:
         return f"a clip can't be read ({error})"
     if embeddings.shape[1] != dim:
@@ -100,9 +103,10 @@ def _broken_clips(catalog: Catalog, video_id: int, duration: float, dim: int) ->
     starts = [span.start for span in spans]
     if len(set(starts)) < len(starts):
         return "a clip is there twice"
-    if abs(spans[-1].end - duration) > 1e-6 or spans[0].start != 0:
+    gap = max(np.diff(starts), default=0.0)
+    if abs(spans[-1].end - duration) > _SECONDS or spans[0].start != 0 or gap > spec.hop_s + _SECONDS:
         return "its clips do not cover it"
-    return _broken_sketches(catalog, video_id, starts)
+    return _broken_sketches(library.catalog, video_id, starts)
 
 
 def _broken_sketches(catalog: Catalog, video_id: int, starts: list[float]) -> str | None:

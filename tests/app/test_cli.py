@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -154,7 +155,7 @@ def test_status_prints_totals_and_failures(run, filled, videos, encoders):
     assert (result["videos"], result["files"], result["clips"], result["video_seconds"]) == (3, 4, 12, 15)
     assert [failure["path"] for failure in result["failed"]] == [str(videos / "bad.mp4")]
     assert result["encoder"]["name"] == "0.safetensors"
-    assert result["cache"] == "exact search, up to date"
+    assert re.fullmatch(r"exact search over \d+ clips \(.* MB\); approximate above 50,000; up to date", result["cache"])
     code, out, err = run("status")
     assert (code, err) == (0, "")
     assert "videos    3 in 4 files, 0:15.0\n" in out

@@ -101,11 +101,12 @@ def test_status_tells_what_is_there_what_failed_and_what_is_damaged(library):
     assert status["damaged"] == [{"path": "/a.mp4", "packets": 3}]
     assert status["bytes"] == sum(path.stat().st_size for path in library.folder.iterdir())
     assert status["encoder"]["fingerprint"] == library.checkpoint.fingerprint
-    assert status["cache"] == "exact search; its cache is missing or damaged, so the next search builds it"
+    assert status["cache"] == "the search cache is missing or damaged, so the next search builds it"
     library.refresh()
-    assert service.status(library)["cache"] == "exact search, up to date"
+    facts = "exact search over 2 clips (0.0 MB); approximate above 50,000"
+    assert service.status(library)["cache"] == f"{facts}; up to date"
     put(library, "/b.mp4", "c3")
-    assert service.status(library)["cache"] == "exact search; its cache is behind, so the next search catches up"
+    assert service.status(library)["cache"] == f"{facts}; behind, so the next search catches up"
 
 
 def test_duplicates_are_groups_of_paths(library):

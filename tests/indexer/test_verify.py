@@ -94,6 +94,14 @@ def test_a_video_of_several_files_is_indexed_again_with_all_of_them(library, thr
     assert (report.unchanged, report.indexed, report.copies) == (2, 1, 1)
 
 
+def test_a_clip_that_is_missing_in_the_middle_is_named(library, clip, tmp_path):
+    library.add([clip(tmp_path / "long.mp4", 5, seconds=5)])
+    assert verify(library).ok
+    plant(library, "DELETE FROM sketch WHERE start = 2")
+    plant(library, "DELETE FROM clip WHERE start = 2")
+    assert verify(library).problems[0].endswith("long.mp4: its clips do not cover it")
+
+
 def test_a_library_without_sketches_is_sound_and_searched(library, three):
     plant(library, "DELETE FROM sketch")
     assert verify(library).ok
