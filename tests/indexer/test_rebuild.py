@@ -85,6 +85,7 @@ def test_searches_have_the_old_index_until_the_new_one_is_there(library, monkeyp
     assert finds_all(library, old)
     going.set()
     rebuilding.join()
+    assert library._index.generation == library.catalog.generation()  # what changed meanwhile was taken over
     new = library._fresh_index()
     assert new.describe() == library.index_facts
     assert new.describe().startswith("approximate search over 200 clips (0.1 MB), the 40 newest")

@@ -187,6 +187,7 @@ def test_what_is_removed_from_graph_and_list_is_hidden(large):
     large.remove(gone)
     found = large.search(np.concatenate([vectors(MANY), vectors(50, seed=2)]), MANY)[1]
     assert not np.isin(found, gone).any()
+    assert (found[:, :10] >= 0).all()  # what is hidden takes nobody's place
     assert len(large) == MANY + 50 - 4
     assert not np.isin(large.ids(), gone).any()
     assert not large.due
