@@ -9,7 +9,7 @@ from encoder.checkpoint import DEFAULT, load_encoder
 from indexer.library import Library, exists
 from indexer.search import Match
 from indexer.update import UpdateReport
-from indexer.vectors import cached_facts, cached_generation
+from indexer.vectors import cached_generation
 
 Json = dict[str, Any]
 
@@ -100,7 +100,7 @@ def duplicates(library: Library) -> list[list[str]]:
 
 
 def _cache_state(library: Library) -> str:
-    facts, generation = cached_facts(library.cache_path), cached_generation(library.cache_path)
+    facts, generation = library.index_facts, cached_generation(library.cache_path)
     if facts is None:
         return "the search cache is missing or damaged, so the next search builds it"
     behind = generation != library.catalog.generation()
