@@ -24,7 +24,8 @@ from encoder.checkpoint import Checkpoint, load_encoder, save_encoder
 from encoder.clips import ClipSpec
 from encoder.config import EncoderConfig
 from encoder.model import Encoder
-from encoder.runtime import Runtime, embed_clips, torch_runtime
+from encoder.parts import Runtime
+from encoder.runtime import embed_clips, torch_runtime
 
 CLIPS = 32
 

@@ -45,17 +45,18 @@ class Timeline:
     window_s: float  # how long each window is
 
 
-def align(excess: NDArray[np.float32], query: Timeline, video: Timeline) -> list[Segment]:
+def align(excess: NDArray[np.float32], query: Timeline, video: Timeline, most: int = _SEGMENTS) -> list[Segment]:
     """Find the segments of a video that match a query, best first, none overlapping another; at least one.
 
     Args:
         excess: (Q, V) similarity of each query window to each video window, 0 for unrelated and 1 for equal ones.
         query: where the query's windows lie.
         video: where the video's windows lie.
+        most: segments.
     """
     left = excess.astype(np.float32, copy=True)
     segments: list[Segment] = []
-    while len(segments) < _SEGMENTS:
+    while len(segments) < most:
         found = _best_segment(left, query, video)
         if found is None or (segments and found.score < max(_FURTHER * segments[0].score, 1e-3)):
             break

@@ -231,12 +231,18 @@ def _along(query: Film, placement: Placement, padded: Grey, times: Seconds, line
     a, b = ours[rows[best]], theirs
     return Agreement(
         motion=_correlation(a - a.mean(0), b - b.mean(0)),
-        look=float(np.mean([_correlation(x - x.mean(), y - y.mean()) for x, y in zip(a, b, strict=True)])),
+        look=_alike(a, b),
         moves=float((b - b.mean(0)).std()),
         offset=float(lines[best, 0]),
         tempo=float(lines[best, 1]),
         placement=placement,
     )
+
+
+def _alike(one: Grey, other: Grey) -> float:
+    """The mean correlation of pictures (M, K * K), one by one."""
+    a, b = one - one.mean(1, keepdims=True), other - other.mean(1, keepdims=True)
+    return float(((a * b).sum(1) / np.sqrt((a**2).sum(1) * (b**2).sum(1) + 1e-6)).mean())
 
 
 def _correlation(one: Grey, other: Grey) -> float:

@@ -119,16 +119,18 @@ def align_videos(
 
 
 def _best_reading(query: Query, excess: NDArray[np.float32], whole: Timeline) -> tuple[Reading, list[Segment]]:
-    best: list[Segment] = []
-    fits = query.readings[0]
+    """The reading whose best segment scores highest, with all its segments."""
+    best, score = 0, -np.inf
     for number, (reading, part) in enumerate(zip(query.readings, query.parts, strict=True)):
         trust = _GUESSED if number else 1.0
-        if best and trust * excess[part].max() <= best[0].score:  # a score is a mean excess at most
+        if trust * excess[part].max() <= score:  # a score is a mean excess at most
             continue
-        segments = [reading.in_query(segment, trust) for segment in align(excess[part], reading.timeline, whole)]
-        if not best or segments[0].score > best[0].score:
-            fits, best = reading, segments
-    return fits, best
+        found = trust * align(excess[part], reading.timeline, whole, most=1)[0].score
+        if found > score:
+            best, score = number, found
+    reading, trust = query.readings[best], _GUESSED if best else 1.0
+    segments = align(excess[query.parts[best]], reading.timeline, whole)
+    return reading, [reading.in_query(segment, trust) for segment in segments]
 
 
 def looked_at(found: Sequence[Found], catalog: Catalog, spec: ClipSpec) -> list[Match]:
