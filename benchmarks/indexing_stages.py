@@ -15,6 +15,7 @@ import cv2
 import faiss
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from encoder.checkpoint import Checkpoint
 from encoder.clips import ClipSpec
@@ -124,7 +125,8 @@ def naive_rate(file: Path, checkpoint: Checkpoint) -> float:
     encoder = Encoder(EncoderConfig(network="r3d_18", look_dim=0, motion_weight=1, cells=(1, 1, 1))).eval()
     spec = checkpoint.spec
     began, clip, hop = time.perf_counter(), 16, round(spec.hop_s * 16 / spec.clip_s)
-    vectors, frames, fps = faiss.IndexFlatIP(encoder.config.dim), [], 16 / spec.clip_s
+    vectors, fps = faiss.IndexFlatIP(encoder.config.dim), 16 / spec.clip_s
+    frames: list[NDArray[np.uint8]] = []
     capture, now = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG), 0.0
     while now < NAIVE_S:
         found, picture = capture.read()
@@ -132,7 +134,7 @@ def naive_rate(file: Path, checkpoint: Checkpoint) -> float:
             break
         now = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         if now >= len(frames) / fps - 1e-6:
-            frames.append(cv2.cvtColor(cv2.resize(picture, (112, 112)), cv2.COLOR_BGR2RGB))
+            frames.append(cv2.resize(picture, (112, 112))[..., ::-1].astype(np.uint8))
             if len(frames) >= clip and (len(frames) - clip) % hop == 0:
                 vectors.add(embed_clips(encoder, np.stack(frames[-clip:])[None]))
     return now / (time.perf_counter() - began)

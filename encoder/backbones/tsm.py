@@ -36,7 +36,7 @@ class TSM(Backbone):
         self.region_channels, self.channels = 2 * width, 4 * width
         patches = nn.Conv2d(3, width, 4, stride=4, bias=False)
         self.stem = nn.Sequential(patches, nn.BatchNorm2d(width), nn.ReLU())
-        self.stages = nn.ModuleList(nn.ModuleList(_Block(width << i, shifted) for _ in range(blocks)) for i in range(3))
+        self.stages = nn.ModuleList(nn.ModuleList(Block(width << i, shifted) for _ in range(blocks)) for i in range(3))
         self.widen = nn.ModuleList(_widen(width << i) for i in range(2))
 
     def _maps(self, clips: Tensor) -> Maps:
@@ -48,7 +48,7 @@ class TSM(Backbone):
         return Maps(*(each.reshape(batch, time, *each.shape[1:]).transpose(1, 2) for each in maps[1:]))
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Two 3x3 convolutions on shifted features, added to what came in."""
 
     def __init__(self, channels: int, shifted: bool) -> None:
@@ -59,6 +59,7 @@ class _Block(nn.Module):
         self.second = nn.Sequential(second, nn.BatchNorm2d(channels))
 
     def forward(self, maps: Tensor, time: int) -> Tensor:
+        """Change (B T, C, H, W) maps of clips of T = `time` frames."""
         mixed = shift(maps, time) if self.shifted else maps
         return torch.relu(maps + self.second(self.first(mixed)))
 

@@ -37,6 +37,12 @@ def films(count: int, frames: int = 8, size: int = 64) -> NDArray[np.uint8]:
     return np.stack([[np.roll(each, i * t, 1) for t in range(frames)] for i, each in enumerate(pictures)])
 
 
+@pytest.fixture
+def in_float32(monkeypatch):
+    """As on a processor that doesn't compute in bfloat16."""
+    monkeypatch.setattr("encoder.runtime.computes_bfloat16", lambda: False)
+
+
 def test_embeddings_are_float32_unit_vectors_equal_to_the_encoders_own():
     encoder = made(EncoderConfig(width=8, blocks=1))
     frames = films(3)
@@ -75,7 +81,7 @@ def test_folding_leaves_the_encoder_as_it_was():
 
 @pytest.mark.parametrize("look_dim", [128, 0])
 @pytest.mark.parametrize("count", [1, 8, 9, 20])
-def test_the_torch_runtime_gives_the_vectors_of_the_plain_way_in_the_same_order(count, look_dim):
+def test_the_torch_runtime_gives_the_vectors_of_the_plain_way_in_the_same_order(count, look_dim, in_float32):
     config = EncoderConfig(width=8, blocks=1, look_dim=look_dim, motion_weight=0.5 if look_dim else 1)
     encoder, clips = made(config), films(count)
     embeddings = torch_runtime(encoder)(clips)
@@ -83,7 +89,7 @@ def test_the_torch_runtime_gives_the_vectors_of_the_plain_way_in_the_same_order(
     np.testing.assert_allclose(embeddings, embed_clips(encoder, clips), atol=2e-5)
 
 
-def test_pictures_that_overlapping_clips_share_are_looked_at_once_and_give_the_same_vectors(monkeypatch):
+def test_pictures_that_overlapping_clips_share_are_looked_at_once_and_give_the_same_vectors(monkeypatch, in_float32):
     encoder = made(EncoderConfig(width=8, blocks=1))
     film = films(1, frames=40)[0]
     clips = np.stack([film[start : start + 8] for start in range(0, 29, 4)])
@@ -147,7 +153,17 @@ def test_torch_is_asked_for_a_gpu_only_where_a_driver_is(tmp_path, monkeypatch):
     assert _gpu() == torch.device("cuda", 0)
 
 
-def test_a_checkpoint_embeds_by_torch_where_openvino_is_not_installed(tmp_path, monkeypatch):
+@pytest.mark.parametrize("network", ["tsm", "efficientnet_lite0"])
+def test_branches_in_bfloat16_give_nearly_the_same_vectors(monkeypatch, network):
+    monkeypatch.setattr("encoder.runtime.computes_bfloat16", lambda: True)
+    encoder, clips = made(EncoderConfig(width=8, look_network=network)), films(9)
+    embeddings, plain = torch_runtime(encoder)(clips), embed_clips(encoder, clips)
+    assert embeddings.dtype == np.float32
+    assert (embeddings * plain).sum(1).min() > 0.9999
+    assert np.abs(embeddings - plain).max() > 2e-5
+
+
+def test_a_checkpoint_embeds_by_torch_where_openvino_is_not_installed(tmp_path, monkeypatch, in_float32):
     monkeypatch.setattr("encoder.checkpoint.find_spec", Mock(return_value=None))
     save_encoder(made(EncoderConfig(width=8, blocks=1)), ClipSpec(), tmp_path / "tiny.safetensors")
     checkpoint = load_encoder(tmp_path / "tiny.safetensors")
