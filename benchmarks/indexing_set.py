@@ -97,17 +97,17 @@ def encode(pictures: Iterable[VideoFrame], kind: Kind, file: Path) -> None:
 
 
 def loop(video: Path, seconds: float, file: Path, title: str) -> None:
-    """Write a video of a length by storing the packets of a shorter one again and again, without encoding."""
+    """Write a video of a length by storing the packets of another again and again, or fewer of them, not encoding."""
     with av.open(video) as source, av.open(file, "w") as container:
         container.metadata["title"] = title
         packets = [packet for packet in source.demux(video=0) if packet.size]
         stream = container.add_stream_from_template(source.streams.video[0])
-        base = packets[0].time_base
-        ticks = sum(packet.duration or 0 for packet in packets)
-        for turn in range(max(1, round(seconds / float(ticks * base)))):
-            for packet in packets:
-                again = av.Packet(bytes(packet))
-                again.pts, again.dts = packet.pts + turn * ticks, packet.dts + turn * ticks  # type: ignore[operator]
-                again.time_base, again.duration = base, packet.duration
-                again.is_keyframe, again.stream = packet.is_keyframe, stream
-                container.mux(again)
+        base, ticks = packets[0].time_base, sum(packet.duration or 0 for packet in packets)
+        for number in range(max(1, round(seconds * RATE))):
+            turn, place = divmod(number, len(packets))
+            packet = packets[place]
+            again = av.Packet(bytes(packet))
+            again.pts, again.dts = packet.pts + turn * ticks, packet.dts + turn * ticks  # type: ignore[operator]
+            again.time_base, again.duration = base, packet.duration
+            again.is_keyframe, again.stream = packet.is_keyframe, stream
+            container.mux(again)

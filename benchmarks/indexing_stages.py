@@ -10,13 +10,13 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-import av
 import cv2
 import faiss
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.indexing_ways import decode_by_opencv, decode_by_pyav, seconds_of
 from encoder.checkpoint import Checkpoint
 from encoder.clips import ClipSpec
 from encoder.config import EncoderConfig
@@ -95,28 +95,6 @@ def index(files: Sequence[Path], checkpoint: Checkpoint) -> None:
         report = library.add(files)
     if report.failed or report.indexed != len(files):
         raise SystemExit(f"not every file was indexed: {report}")
-
-
-def decode_by_pyav(file: Path, threads: int = 1) -> int:
-    """Decode all pictures and count them."""
-    with av.open(file) as container:
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count, stream.thread_type = threads, "FRAME"
-        return sum(1 for _ in container.decode(stream))
-
-
-def decode_by_opencv(file: Path) -> int:
-    """Decode all pictures, without converting any, and count them."""
-    capture, count = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]), 0
-    while capture.grab():
-        count += 1
-    return count
-
-
-def seconds_of(file: Path) -> float:
-    """The declared length of a video."""
-    with av.open(file) as container:
-        return (container.duration or 0) / 1e6
 
 
 def naive_rate(file: Path, checkpoint: Checkpoint) -> float:

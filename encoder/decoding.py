@@ -85,7 +85,7 @@ class Decoded:
     @property
     def frames(self) -> NDArray[np.uint8]:
         """(N, T, H, W, 3) RGB clips."""
-        return self.pictures[self.places]
+        return self.pictures.take(self.places, 0)  # faster than by indexing
 
 
 @dataclass(frozen=True)

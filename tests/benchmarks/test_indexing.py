@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -5,9 +6,10 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks import indexing, indexing_set, indexing_stages
+from benchmarks import indexing, indexing_memory, indexing_set, indexing_stages
 from benchmarks.indexing_set import KINDS, make_set
-from benchmarks.indexing_stages import STAGES, WAYS, decode_by_opencv, decode_by_pyav, row
+from benchmarks.indexing_stages import STAGES, WAYS, row
+from benchmarks.indexing_ways import decode_by_opencv, decode_by_pyav
 from encoder.checkpoint import load_encoder
 from encoder.video import probe
 
@@ -82,6 +84,43 @@ def test_the_table_has_a_row_of_each_kind_and_one_of_all(tmp_path, short, source
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in capsys.readouterr().out.splitlines()[2:]]
     assert [each[0] for each in rows] == ["480p H.264", "480p HEVC", "all"]
     assert all(float(cell) > 0 for each in rows for cell in each[2:])
+
+
+def test_memory_is_measured_of_long_files_and_of_many_short_ones(tmp_path, short, sources, monkeypatch, capsys):
+    monkeypatch.setattr(indexing_memory, "LONG", TINY[1])
+    monkeypatch.setattr(indexing_memory, "SHORT", TINY[0])
+    monkeypatch.setattr(indexing_memory, "indexed", lambda folder: (read(folder), 123.4))
+    options = ["--minutes", "0.1", "0.2", "--short", "3", "--out", str(tmp_path / "set")]
+    monkeypatch.setattr(sys, "argv", ["indexing_memory", str(sources[0].parent), *options])
+    indexing_memory.main()
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "| one of 0.1 minutes, 480p HEVC | 1 | 0 | 123 |",
+        "| one of 0.2 minutes, 480p HEVC | 1 | 0 | 123 |",
+        "| 3 of a second, 480p H.264 | 3 | 0 | 123 |",
+    ]
+    lengths = [probe(next((tmp_path / "set" / f"{length} minutes").iterdir())).duration for length in ("0.1", "0.2")]
+    assert lengths == pytest.approx([6, 12], abs=0.05)
+    assert len({file.read_bytes() for file in (tmp_path / "set" / "3 short").iterdir()}) == 3
+
+
+def read(folder):
+    """The report of an `index` that made one clip of each video."""
+    lengths = [probe(file).duration for file in folder.iterdir()]
+    return {"clips": len(lengths), "video_seconds": sum(lengths)}
+
+
+def test_a_peak_of_memory_is_that_of_a_process_and_all_below_it():
+    keep = "x = bytes(range(256)) * 400_000; print(flush=True); input()"
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {keep!r}])"
+    with subprocess.Popen([sys.executable, "-c", child], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()  # the child has its 102 MB
+        found = list(indexing_memory.family(process.pid))
+        sizes = [indexing_memory.resident_mb(each) for each in found]
+        process.communicate(b"\n")
+    assert found[0] == process.pid
+    assert len(found) == 2
+    assert sizes[1] > 102 > sizes[0]
+    assert indexing_memory.resident_mb(process.pid) == 0
 
 
 def test_the_naive_way_embeds_and_indexes_clips_at_the_hop(tmp_path, short, sources, small_encoder, monkeypatch):
