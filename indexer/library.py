@@ -195,7 +195,7 @@ class Library:
         """
         query = self.embed_query(clip, span)
         with _in_words(self.folder):
-            return search(query, self.catalog, self._fresh_index(), k, self.checkpoint.spec)
+            return search(query, self.catalog, self.current_index(), k, self.checkpoint.spec)
 
     def embed_query(self, clip: str | Path, span: Span | None = None) -> Query:
         """Embed a clip as it is and as what it may have been before it was edited.
@@ -227,7 +227,7 @@ class Library:
                 self._catch_up(generation)
                 self._save_cache()
 
-    def _fresh_index(self) -> VectorIndex:
+    def current_index(self) -> VectorIndex:
         """The index to search now; one that has outgrown its structure is rebuilt in the background meanwhile."""
         with self._index_lock:
             self.refresh()

@@ -27,7 +27,7 @@ vectors.EXACT_UP_TO, vectors._BLOCK = 100, 10
 if sys.argv[2] == "writing":
     os.fsync = lambda _: (print("now", flush=True), time.sleep(60))
 with Library.open(Path(sys.argv[1])) as library:
-    library._fresh_index()
+    library.current_index()
     if sys.argv[2] == "building":
         print("now", flush=True)
     library._rebuilding.join()
@@ -75,18 +75,18 @@ def test_searches_have_the_old_index_until_the_new_one_is_there(library, monkeyp
         return made
 
     monkeypatch.setattr(VectorIndex, "restructured", slow)
-    old = library._fresh_index()
+    old = library.current_index()
     rebuilding = library._rebuilding
     assert old.describe().startswith("exact search over 200 clips")
     fill(library, [5])  # while it is being rebuilt
     library.catalog.remove_files(["/0.mp4"])
-    assert library._fresh_index() is old
+    assert library.current_index() is old
     assert library._rebuilding is rebuilding
     assert finds_all(library, old)
     going.set()
     rebuilding.join()
     assert library._index.generation == library.catalog.generation()  # what changed meanwhile was taken over
-    new = library._fresh_index()
+    new = library.current_index()
     assert new.describe() == library.index_facts
     assert new.describe().startswith("approximate search over 200 clips (0.1 MB), the 40 newest")
     assert finds_all(library, new)
@@ -96,12 +96,12 @@ def test_searches_have_the_old_index_until_the_new_one_is_there(library, monkeyp
 def test_closing_stops_a_rebuild_and_the_next_opening_does_it(library, monkeypatch):
     monkeypatch.setattr("indexer.vectors._BLOCK", 1)
     fill(library, range(5))
-    library._fresh_index()
+    library.current_index()
     library.close()
     with Library.open(library.folder) as again:
-        assert not again._fresh_index()._graphed
+        assert not again.current_index()._graphed
         again._rebuilding.join()
-        assert again._fresh_index()._graphed == 200
+        assert again.current_index()._graphed == 200
         assert not again._index.due
 
 
@@ -121,8 +121,8 @@ def test_a_cache_that_another_process_has_brought_up_to_date_is_read_not_made_ag
     with Library.open(library.folder) as other:
         fill(other, [5])
         other._refresh_and_save()
-    assert library._fresh_index()._graph.referenced_objects  # mapped
-    assert finds_all(library, library._fresh_index())
+    assert library.current_index()._graph.referenced_objects  # mapped
+    assert finds_all(library, library.current_index())
 
 
 @pytest.mark.parametrize(("moment", "graphed"), [("building", 0), ("writing", 0), ("done", 400)])
