@@ -153,9 +153,16 @@ def serve(
 @app.command()
 def evaluate(
     manifest: Annotated[Path, typer.Argument(help="CSV with the header path,label[,group][,split].")],
-    encoder: EncoderOption = None,
+    encoders: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--encoder",
+            metavar="NAME|FILE",
+            help="A shipped encoder, or a checkpoint file; repeated, the first is judged and compared with the others.",
+        ),
+    ] = None,
     report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write report.md, report.json and the R@k plot.")
+        Path | None, typer.Option(metavar="DIR", help="Write report.html, and the same as Markdown, JSON and CSV.")
     ] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
@@ -163,20 +170,27 @@ def evaluate(
     """Measure how well an encoder retrieves videos of the same class, trivial baselines beside it."""
     from app.evaluate import evaluate as run_evaluation
     from app.manifest import read_manifest
-    from app.report import to_json, to_markdown, write_report
+    from app.report.document import to_json
+    from app.report.markdown import to_markdown
+    from app.report.pictures import thumbnails
+    from app.report.write import write_report
     from encoder.checkpoint import DEFAULT, load_encoder
     from encoder.decoding import DecodePool
 
     settings = _settings(None)
-    rows, checkpoint = read_manifest(manifest), load_encoder(encoder or DEFAULT)
-    command = shlex.join(["reelseek", "evaluate", str(manifest), *(["--encoder", encoder] if encoder else [])])
+    rows, (judged, *others) = read_manifest(manifest), [load_encoder(name) for name in encoders or [DEFAULT]]
+    named = [part for name in encoders or [] for part in ("--encoder", name)]
+    command = shlex.join(["reelseek", "evaluate", str(manifest), *named])
     if report is not None:
         report.mkdir(parents=True, exist_ok=True)  # now, not after the work
     count = workers or settings.workers or os.cpu_count() or 1
-    with DecodePool(count, settings.stall_s) as pool, StepProgress("Evaluating") as progress:
-        evaluation = run_evaluation(rows, checkpoint, pool, command, partial(progress.count, "videos"))
-    if report is not None:
-        _say(f"report written to {write_report(evaluation, report)}")
+    with DecodePool(count, settings.stall_s) as pool:
+        with StepProgress("Evaluating") as progress:
+            evaluation = run_evaluation(
+                rows, judged, pool, command, partial(progress.count, "passes over the videos"), others=others
+            )
+        if report is not None:
+            _say(f"report written to {write_report(evaluation, thumbnails(evaluation, pool), report)}")
     if as_json:
         _print_json(to_json(evaluation))
     else:

@@ -1,19 +1,23 @@
 """Measure retrieval of an encoder on a manifest, trivial baselines beside it."""
 
+import platform
 import time
-from collections.abc import Callable, Iterator
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from app.manifest import Manifest, ManifestError
-from app.report import Evaluation, EvaluationRow
+from app.manifest import Manifest, ManifestError, ManifestRow
+from app.report.evaluation import Evaluation, EvaluationRow, Lead
+from app.report.published import published_for
 from encoder.baselines import BASELINES
 from encoder.checkpoint import Checkpoint
 from encoder.clips import ClipSpec
 from encoder.decoding import Decoded, DecodePool, Failed, Finished, Job
-from indexer.evaluation import RetrievalReport, evaluate_retrieval
+from indexer.answers import first_answers
+from indexer.evaluation import RetrievalReport, centred, evaluate_retrieval, paired_test
 from indexer.pipeline import Encoded, encode_videos
 from indexer.update import Failure
 
@@ -21,7 +25,7 @@ _CLIPS = 10  # a video, evenly spread: the protocol of the field
 _WHOLE = ClipSpec(
     frames=32, fps=8, size=64, hop=32
 )  # what the baselines see: the whole video, stretched over 32 frames
-_PACKAGES = ("reelseek", "torch", "av", "numpy")
+_PACKAGES = ("reelseek", "torch", "openvino", "faiss-cpu", "av", "numpy")
 
 Features = dict[str, NDArray[np.float32]]  # path -> one vector a video
 
@@ -33,41 +37,113 @@ def evaluate(
     command: str,
     progress: Callable[[int, int], None] | None = None,
     seed: int = 0,
+    others: Sequence[Checkpoint] = (),
 ) -> Evaluation:
     """Embed every video of a manifest with the encoder and each baseline, and measure retrieval.
 
     Args:
         manifest: what to evaluate on.
-        checkpoint: the encoder; a video is the mean of 10 of its clips.
+        checkpoint: the encoder that is judged; a video is the mean of 10 of its clips.
         pool: decodes.
         command: what the report says to run to get it again.
-        progress: called with (videos done, of all), each video counting twice.
+        progress: called with (videos done, of all), each video counting once an encoder and once for the baselines.
         seed: of the bootstrap.
+        others: encoders that it is compared with.
 
     Raises:
         ManifestError: what could be read is not enough to measure anything.
     """
-    started = time.monotonic()
+    started, date = time.monotonic(), datetime.now(UTC)
     paths = [str(row.path) for row in manifest.rows]
     failed: dict[str, str] = {}
-    done = _counter(progress, 2 * len(paths))
-    features = {"encoder": _encoder_features(paths, checkpoint, pool, failed, done)}
-    features |= _baseline_features([path for path in paths if path not in failed], pool, failed, done)
+    passes = 2 + len(others)
+    done = _counter(progress, passes * len(paths))
+    encoded = []
+    for place, one in enumerate([checkpoint, *others], 1):
+        read = [path for path in paths if path not in failed]
+        encoded.append(_encoder_features(read, one, pool, failed, done, passes - place))
+    trivial = _baseline_features([path for path in paths if path not in failed], pool, failed, done)
     rows = [row for row in manifest.rows if str(row.path) not in failed]
-    reports = {name: _measure(manifest, rows, vectors, seed) for name, vectors in features.items()}
+    if not rows:
+        raise ManifestError(f"none of the {len(manifest.rows)} videos of {manifest.path} can be read")
+    trial = _Trial(manifest, rows, seed)
+    own, *further = (trial.stack(features) for features in encoded)
+    judged = EvaluationRow("encoder", trial.measure(own))
     return Evaluation(
         manifest=manifest.path.name,
         protocol=manifest.protocol,
         encoder=checkpoint.name,
         fingerprint=checkpoint.fingerprint,
-        rows=[EvaluationRow(name, report, name == "encoder") for name, report in reports.items()],
-        failed=[Failure(path, reason) for path, reason in failed.items()],
-        clips=len(rows),
-        classes=len({row.label for row in rows}),
+        spec=checkpoint.spec,
+        judged=judged,
+        baselines=[trial.compare(name, trial.stack(features), judged) for name, features in trivial.items()],
+        centred=trial.compare("encoder, centred", centred(own, trial.split), judged),
+        others=[
+            trial.compare(name, vectors, judged, one.fingerprint)
+            for name, vectors, one in zip(_names(checkpoint, others), further, others, strict=True)
+        ],
+        samples=rows,
+        answers=first_answers(own, trial.labels, trial.groups, trial.split),
+        failed=[Failure(path, failed[path]) for path in paths if path in failed],
+        published=published_for(manifest),
         seconds=time.monotonic() - started,
+        date=date,
+        seed=seed,
         command=command,
-        versions={package: version(package) for package in _PACKAGES},
+        versions=_versions(),
     )
+
+
+class _Trial:
+    """The rows that could be read, to measure several embeddings of them in the same way."""
+
+    def __init__(self, manifest: Manifest, rows: Sequence[ManifestRow], seed: int) -> None:
+        self._manifest, self._seed = manifest, seed
+        self._paths = [str(row.path) for row in rows]
+        self.labels = [row.label for row in rows]
+        self.groups = [row.group or "" for row in rows] if rows[0].group else None
+        self.split = [row.split or "" for row in rows] if rows[0].split else None
+
+    def stack(self, features: Features) -> NDArray[np.float32]:
+        """One vector a row."""
+        return np.stack([features[path] for path in self._paths])
+
+    def measure(self, vectors: ArrayLike) -> RetrievalReport:
+        """Measure; the same owners are drawn for all."""
+        rng = np.random.default_rng(self._seed)
+        try:
+            return evaluate_retrieval(vectors, self.labels, self.groups, self.split, rng=rng)
+        except ValueError as error:
+            raise ManifestError(f"{self._manifest.path} can't be evaluated: {error}") from error
+
+    def compare(
+        self, name: str, vectors: ArrayLike, judged: EvaluationRow, fingerprint: str | None = None
+    ) -> EvaluationRow:
+        """Measure, and test the judged row against it."""
+        report = self.measure(vectors)
+        ours, theirs = judged.report.scores, report.scores
+        at_1 = list(report.recall).index(1)
+        lead = Lead(
+            paired_test(ours.hits[:, at_1], theirs.hits[:, at_1], ours.owners, np.random.default_rng(self._seed)),
+            paired_test(ours.precision, theirs.precision, ours.owners, np.random.default_rng(self._seed)),
+        )
+        return EvaluationRow(name, report, lead, fingerprint)
+
+
+def _names(judged: Checkpoint, others: Sequence[Checkpoint]) -> list[str]:
+    """What the others are called; with their fingerprint where two have the same name."""
+    names = [one.name for one in (judged, *others)]
+    return [f"{one.name} ({one.fingerprint})" if names.count(one.name) > 1 else one.name for one in others]
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # one that need not be there
+            continue
+    return {**versions, "Python": platform.python_version()}
 
 
 def _counter(progress: Callable[[int, int], None] | None, total: int) -> Iterator[None]:
@@ -78,7 +154,12 @@ def _counter(progress: Callable[[int, int], None] | None, total: int) -> Iterato
 
 
 def _encoder_features(
-    paths: list[str], checkpoint: Checkpoint, pool: DecodePool, failed: dict[str, str], done: Iterator[None]
+    paths: list[str],
+    checkpoint: Checkpoint,
+    pool: DecodePool,
+    failed: dict[str, str],
+    done: Iterator[None],
+    passes_left: int,
 ) -> Features:
     features: Features = {}
     for event in encode_videos((Job(path, checkpoint.spec, clips=_CLIPS) for path in paths), checkpoint, pool):
@@ -87,8 +168,8 @@ def _encoder_features(
             next(done, None)
         elif isinstance(event, Failed):
             failed[event.path] = event.reason
-            next(done, None)
-            next(done, None)  # the baselines won't see it
+            for _ in range(1 + passes_left):  # nothing else will see it
+                next(done, None)
     return features
 
 
@@ -105,18 +186,3 @@ def _baseline_features(
             if isinstance(event, Failed):
                 failed[event.path] = event.reason
     return features
-
-
-def _measure(manifest: Manifest, rows: list, vectors: Features, seed: int) -> RetrievalReport:  # type: ignore[type-arg]
-    if not rows:
-        raise ManifestError(f"none of the {len(manifest.rows)} videos of {manifest.path} can be read")
-    try:
-        return evaluate_retrieval(
-            np.stack([vectors[str(row.path)] for row in rows]),
-            [row.label for row in rows],
-            [row.group for row in rows] if rows[0].group else None,
-            [row.split for row in rows] if rows[0].split else None,
-            rng=np.random.default_rng(seed),
-        )
-    except ValueError as error:
-        raise ManifestError(f"{manifest.path} can't be evaluated: {error}") from error

@@ -4,7 +4,7 @@ Similarity is the cosine; a zero vector has similarity 0 to everything. Similari
 multiple of 1e-8 are tied, and every number is its expected value over a random order of the ties: an encoder
 that maps everything to one point scores chance, whatever the order of the rows.
 
-Sizes: N rows, D embedding, Q queries (of a block), G gallery rows, K depths.
+Sizes: N rows, D embedding, Q queries (of a block), G gallery rows, K depths, O owners of queries, R resamples.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,10 +18,29 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 KS: Final = (1, 5, 10, 20, 50)
+LEFT_OUT: Final = -(1 << 30)  # the similarity of what is no candidate: behind every one that is
 _TIE = 1e-8  # similarities become whole multiples of this, twice which fits 32 bits
-_LEFT_OUT = np.iinfo(np.int32).min  # sorts behind every candidate
 _BLOCK = 500_000  # similarities held at once: about 120 MB with all that is made of them
 _RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class QueryScores:
+    """What each query that can be answered scored, in the order of the rows."""
+
+    rows: Ints  # (Q,)
+    owners: Ints  # (Q,) which of them are drawn together by a bootstrap
+    hits: Floats  # (Q, K) in [0, 1]: whether a right candidate is in the top k, for each k of the report
+    precision: Floats  # (Q,) average precision
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much more one thing scores than another on the same queries."""
+
+    value: float
+    interval: tuple[float, float]  # 95 %, paired bootstrap
+    p: float  # two-sided, of no difference
 
 
 @dataclass(frozen=True)
@@ -36,13 +55,15 @@ class RetrievalReport:
     unanswerable: int  # queries left out because no candidate shares their class
     chance_recall: dict[int, float]  # k -> R@k expected of a random ranking
     chance_map: float  # mAP expected of a random ranking
-    recall_at_1_interval: tuple[float, float]  # 95 %, bootstrap
+    recall_intervals: dict[int, tuple[float, float]]  # k -> 95 %, bootstrap
+    map_interval: tuple[float, float]  # 95 %, bootstrap
     per_class: dict[str, float]  # label -> R@1
+    map_per_class: dict[str, float]  # label -> mAP
     queries_per_class: dict[str, int]  # label -> queries that can be answered
-    hit_at_1: dict[int, float] = field(repr=False)  # row of the query -> 1 if its top candidate is right; ties between
+    scores: QueryScores = field(repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        fractions = [*self.recall.values(), self.map, *self.per_class.values(), *self.recall_at_1_interval]
+        fractions = [*self.recall.values(), self.map, *self.per_class.values(), *self.map_interval]
         if not all(0 <= value <= 1 for value in fractions):
             raise ValueError(f"recall and mAP must be fractions in [0, 1], got {self}")
         if self.queries < 1 or 1 not in self.recall or self.recall.keys() != self.chance_recall.keys():
@@ -52,6 +73,17 @@ class RetrievalReport:
     def chance(self) -> float:
         """R@1 expected of a random ranking."""
         return self.chance_recall[1]
+
+    @property
+    def recall_at_1_interval(self) -> tuple[float, float]:
+        """95 %, bootstrap."""
+        return self.recall_intervals[1]
+
+    @property
+    def hit_at_1(self) -> dict[int, float]:
+        """Row of the query -> 1 if its top candidate is right; between 0 and 1 where it is tied."""
+        at_1 = list(self.recall).index(1)
+        return dict(zip(self.scores.rows.tolist(), self.scores.hits[:, at_1].tolist(), strict=True))
 
 
 def evaluate_retrieval(
@@ -74,32 +106,35 @@ def evaluate_retrieval(
         ks: depths of R@k, 1 among them; one beyond the gallery takes the whole gallery.
         rng: draws the resamples of the interval.
     """
-    vectors = _unit_rows(embeddings)
-    _check_rows(len(vectors), labels, groups, split, ks)
+    pairs = similarities(embeddings, labels, groups, split)
+    if 1 not in ks or min(ks) < 1:
+        raise ValueError(f"the depths of R@k must be positive and include 1, got {ks}")
     classes, codes = np.unique(list(labels), return_inverse=True)
-    owners = np.arange(len(vectors)) if groups is None else np.unique(list(groups), return_inverse=True)[1]
-    queries, blocks = _rankings(vectors, codes, owners, split)
-    outcomes = [_outcomes(keys, ks) for keys in blocks]
+    outcomes = [_outcomes(_ranked(rows, similar, pairs.gallery, codes), ks) for rows, similar in pairs.blocks]
     hits, precision, answers, candidates = (np.concatenate(parts) for parts in zip(*outcomes, strict=True))
     answered = answers > 0
     if not answered.any():
         raise ValueError("no query has a candidate of its own class, so nothing can be measured")
-    rows, top, classed = queries[answered], hits[answered, list(ks).index(1)], codes[queries[answered]]
+    rows = pairs.queries[answered]
+    scores = QueryScores(rows, pairs.owners[rows], hits[answered], precision[answered])
+    *recalls, map_interval = _intervals(np.column_stack([scores.hits, scores.precision]), scores.owners, rng)
     chance = _hit_chances(np.zeros_like(answers), candidates, answers, ks)
-    per_class = {str(classes[code]): top[classed == code] for code in np.unique(classed)}
+    per_class = {str(classes[code]): codes[rows] == code for code in np.unique(codes[rows])}
     return RetrievalReport(
-        recall=_by_depth(ks, hits[answered]),
-        map=float(precision[answered].mean()),
+        recall=_by_depth(ks, scores.hits),
+        map=float(scores.precision.mean()),
         queries=len(rows),
         gallery=float(candidates[answered].mean()),
         classes=len(classes),
-        unanswerable=len(queries) - len(rows),
+        unanswerable=len(answered) - len(rows),
         chance_recall=_by_depth(ks, chance[answered]),
         chance_map=float(_chance_precision(candidates[answered], answers[answered]).mean()),
-        recall_at_1_interval=bootstrap_interval(top, owners[rows], rng),
-        per_class={label: float(values.mean()) for label, values in per_class.items()},
-        queries_per_class={label: len(values) for label, values in per_class.items()},
-        hit_at_1=dict(zip(rows.tolist(), top.tolist(), strict=True)),
+        recall_intervals=dict(zip(map(int, ks), recalls, strict=True)),
+        map_interval=map_interval,
+        per_class={label: float(scores.hits[own, list(ks).index(1)].mean()) for label, own in per_class.items()},
+        map_per_class={label: float(scores.precision[own].mean()) for label, own in per_class.items()},
+        queries_per_class={label: int(own.sum()) for label, own in per_class.items()},
+        scores=scores,
     )
 
 
@@ -128,13 +163,8 @@ def bootstrap_interval(hits: ArrayLike, owners: ArrayLike, rng: np.random.Genera
         owners: (Q,) the group of each query, or its own number where queries are independent.
         rng: draws the owners.
     """
-    _, codes = np.unique(owners, return_inverse=True)
-    sums, counts = np.bincount(codes, np.asarray(hits, dtype=np.float64)), np.bincount(codes)
-    if len(sums) == 1:
-        return 0.0, 1.0
-    draws = (rng.integers(len(sums), size=len(sums)) for _ in range(_RESAMPLES))
-    low, high = np.quantile([sums[drawn].sum() / counts[drawn].sum() for drawn in draws], [0.025, 0.975])
-    return float(low), float(high)
+    (interval,) = _intervals(np.asarray(hits, dtype=np.float64)[:, None], owners, rng)
+    return interval
 
 
 def bootstrap_difference(
@@ -148,9 +178,75 @@ def bootstrap_difference(
         owners: (Q,) as in `bootstrap_interval`.
         rng: draws the owners.
     """
-    halved = (1 + np.asarray(hits, dtype=np.float64) - np.asarray(others, dtype=np.float64)) / 2  # in [0, 1]
-    low, high = bootstrap_interval(halved, owners, rng)
-    return 2 * low - 1, 2 * high - 1
+    return paired_test(hits, others, owners, rng).interval
+
+
+def paired_test(hits: ArrayLike, others: ArrayLike, owners: ArrayLike, rng: np.random.Generator) -> Difference:
+    """Compare what two things made of the same queries, as `bootstrap_difference`, with a p value.
+
+    It is twice the share of the resamples in which the difference is not on its side of 0, one more resample counted
+    as such: Davison & Hinkley 1997, Bootstrap Methods and their Application. Few owners that agree say less than that:
+    by luck alone all O are on one side in 2 of 2^O cases, and p is never below that.
+    """
+    differences = np.asarray(hits, dtype=np.float64) - np.asarray(others, dtype=np.float64)
+    drawn = 2 * _resampled((1 + differences[:, None]) / 2, owners, rng)[:, 0] - 1  # drawn in [0, 1]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    across = int(min((drawn <= _TIE).sum(), (drawn >= -_TIE).sum()))
+    least = 2.0 ** (1 - len(np.unique(owners)))
+    p = min(1.0, max(least, 2 * (across + 1) / (len(drawn) + 1)))
+    return Difference(float(differences.mean()), (float(low), float(high)), p)
+
+
+@dataclass(frozen=True)
+class Similarities:
+    """Which rows search which, and how similar these are."""
+
+    queries: Ints  # (Q,) rows
+    gallery: Ints  # (G,) rows
+    owners: Ints  # (N,) number of the group of each row; its own where there are no groups
+    blocks: Iterator[tuple[Ints, NDArray[np.int32]]]  # some query rows with (Q, G) cosines in 1e-8, or LEFT_OUT
+
+
+def similarities(
+    embeddings: ArrayLike,
+    labels: Sequence[str],
+    groups: Sequence[str] | None = None,
+    split: Sequence[str] | None = None,
+) -> Similarities:
+    """Compare the queries with the gallery, a block at a time; for the arguments see `evaluate_retrieval`."""
+    vectors = _unit_rows(embeddings)
+    _check_rows(len(vectors), labels, groups, split)
+    everyone = np.arange(len(vectors))
+    owners = everyone if groups is None else np.unique(list(groups), return_inverse=True)[1]
+    asks = np.ones(len(vectors), bool) if split is None else np.array([part == "query" for part in split])
+    queries, gallery = everyone[asks], everyone if split is None else everyone[~asks]
+    candidates = vectors if split is None else vectors[gallery]
+
+    def block(rows: Ints) -> NDArray[np.int32]:
+        similar = np.rint(vectors[rows] @ candidates.T / _TIE).astype(np.int32)
+        if split is None:
+            similar[owners[rows, None] == owners[gallery]] = LEFT_OUT
+        return similar
+
+    step = max(1, _BLOCK // len(gallery))
+    parts = (queries[start : start + step] for start in range(0, len(queries), step))
+    return Similarities(queries, gallery, owners, ((rows, block(rows)) for rows in parts))
+
+
+def _intervals(values: Floats, owners: ArrayLike, rng: np.random.Generator) -> list[tuple[float, float]]:
+    """The 95 % interval of the mean of each column of (Q, M) values, see `bootstrap_interval`."""
+    low, high = np.quantile(_resampled(values, owners, rng), [0.025, 0.975], axis=0)
+    return list(zip(low.tolist(), high.tolist(), strict=True))
+
+
+def _resampled(values: Floats, owners: ArrayLike, rng: np.random.Generator) -> Floats:
+    """(R, M) means of the columns of (Q, M) values in [0, 1], each time with the owners drawn again."""
+    _, codes = np.unique(owners, return_inverse=True)
+    sums, counts = np.stack([np.bincount(codes, column) for column in values.T], axis=1), np.bincount(codes)
+    if len(sums) == 1:  # could be anything
+        return np.tile([[0.0], [1.0]], (_RESAMPLES // 2, values.shape[1]))
+    draws = (rng.integers(len(sums), size=len(sums)) for _ in range(_RESAMPLES))
+    return np.array([sums[drawn].sum(axis=0) / counts[drawn].sum() for drawn in draws])
 
 
 def _unit_rows(embeddings: ArrayLike) -> Floats:
@@ -169,7 +265,6 @@ def _check_rows(
     labels: Sequence[str],
     groups: Sequence[str] | None,
     split: Sequence[str] | None,
-    ks: Sequence[int],
 ) -> None:
     for name, column in [("labels", labels), ("groups", groups), ("split", split)]:
         if column is not None and len(column) != count:
@@ -178,32 +273,17 @@ def _check_rows(
         raise ValueError(f"retrieval needs at least two classes, but every row is {labels[0]!r}")
     if split is not None and set(split) != {"query", "gallery"}:
         raise ValueError(f"split must be `query` in some rows and `gallery` in all others, got {sorted(set(split))}")
-    if 1 not in ks or min(ks) < 1:
-        raise ValueError(f"the depths of R@k must be positive and include 1, got {ks}")
 
 
-def _rankings(
-    vectors: Floats, codes: Ints, owners: Ints, split: Sequence[str] | None
-) -> tuple[Ints, Iterator[NDArray[np.int32]]]:
-    """The (Q,) query rows, and block by block their candidates as (Q, G) keys, most similar first.
+def _ranked(rows: Ints, similar: NDArray[np.int32], gallery: Ints, codes: Ints) -> NDArray[np.int32]:
+    """(Q, G) keys of the candidates of each query, most similar first.
 
-    A key is twice the rounded similarity, plus one if the candidate shares the class of the query.
+    A key is twice the similarity, plus one if the candidate shares the class of the query.
     """
-    everyone = np.arange(len(vectors))
-    asks = np.ones(len(vectors), bool) if split is None else np.array([part == "query" for part in split])
-    queries, gallery = everyone[asks], everyone if split is None else everyone[~asks]
-    candidates = vectors if split is None else vectors[gallery]
-
-    def keys(rows: Ints) -> NDArray[np.int32]:
-        similar = np.rint(vectors[rows] @ candidates.T / _TIE).astype(np.int32)
-        packed: NDArray[np.int32] = 2 * similar + (codes[rows, None] == codes[gallery])
-        if split is None:
-            packed[owners[rows, None] == owners[gallery]] = _LEFT_OUT
-        packed.sort(axis=1)
-        return packed[:, ::-1]
-
-    step = max(1, _BLOCK // len(gallery))
-    return queries, (keys(queries[start : start + step]) for start in range(0, len(queries), step))
+    right = (codes[rows, None] == codes[gallery]) & (similar != LEFT_OUT)
+    keys: NDArray[np.int32] = 2 * similar + right
+    keys.sort(axis=1)
+    return keys[:, ::-1]
 
 
 def _outcomes(keys: NDArray[np.int32], ks: Sequence[int]) -> tuple[Floats, Floats, Ints, Ints]:
@@ -223,7 +303,7 @@ def _outcomes(keys: NDArray[np.int32], ks: Sequence[int]) -> tuple[Floats, Float
     average = (right / tied * precision).sum(axis=1) / np.maximum(found[:, -1], 1)
     best = np.arange(len(keys)), np.argmax(keys & 1, axis=1)  # the right ones lead their tie: where it starts
     hits = _hit_chances(first[best], tied[best], right[best], ks)
-    return hits, average.clip(max=1), found[:, -1], (keys != _LEFT_OUT).sum(axis=1)
+    return hits, average.clip(max=1), found[:, -1], (keys >> 1 != LEFT_OUT).sum(axis=1)
 
 
 def _hit_chances(before: Ints, tied: Ints, right: Ints, ks: Sequence[int]) -> Floats:

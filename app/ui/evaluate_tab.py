@@ -12,7 +12,9 @@ import gradio as gr
 
 from app.evaluate import evaluate
 from app.manifest import Manifest, ManifestError, read_manifest
-from app.report import Evaluation, draw_recall, verdict
+from app.report.evaluation import Evaluation
+from app.report.plots import draw_recall
+from app.report.verdict import verdict
 from app.text import file_name, shown
 from app.ui import fragments
 from app.ui.folders import AllowedFolders, FolderError

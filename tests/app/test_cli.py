@@ -201,8 +201,9 @@ def test_evaluate_prints_the_numbers_of_the_contract(run, videos, encoders, tmp_
     assert code == 0
     assert {"clips", "classes", "recall", "map", "failed", "encoder", "seconds"} <= result.keys()
     assert (result["clips"], result["classes"], len(result["failed"])) == (4, 2, 1)
-    assert f"report written to {tmp_path / 'report' / 'report.md'}" in err
-    assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.md", "report.json", "recall.png"}
+    assert f"report written to {tmp_path / 'report' / 'report.html'}" in err
+    written = {path.name for path in (tmp_path / "report").iterdir()}
+    assert written == {"report.html", "report.md", "report.json", "queries.csv", "recall.png"}
 
 
 def test_sample_prints_the_manifest(run, tmp_path, monkeypatch):

@@ -2,18 +2,31 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from app.evaluate import evaluate
 from app.manifest import ManifestError, read_manifest
-from app.report import to_json
+from app.report.document import to_document, to_json
 from encoder.baselines import BASELINES
-from encoder.checkpoint import load_encoder
+from encoder.checkpoint import load_encoder, save_encoder
+from encoder.clips import ClipSpec
+from encoder.config import EncoderConfig
 from encoder.decoding import DecodePool
+from encoder.model import Encoder
 
 
 @pytest.fixture(scope="module")
 def checkpoint(small_encoder):
     return load_encoder(small_encoder)
+
+
+@pytest.fixture
+def other_encoder(tmp_path):
+    path = tmp_path / "other.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        save_encoder(Encoder(EncoderConfig(width=8)), ClipSpec(size=16), path)
+    return load_encoder(path)
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +48,11 @@ def folder(moving_video, tmp_path_factory):
 
 @pytest.fixture
 def measure(folder, tmp_path, checkpoint, pool):
-    def run(lines, progress=None, seed=0):
+    def run(lines, progress=None, seed=0, others=()):
         path = tmp_path / "manifest.csv"
         head, *rows = lines
         path.write_text("\n".join([head, *(f"{folder}/{row}" for row in rows)]))
-        return evaluate(read_manifest(path), checkpoint, pool, "the command", progress, seed)
+        return evaluate(read_manifest(path), checkpoint, pool, "the command", progress, seed, others)
 
     return run
 
@@ -89,11 +102,46 @@ def test_files_that_cannot_be_read_are_listed_and_the_rest_is_measured(measure, 
     assert result.clips == 6
 
 
-def test_the_same_seed_gives_the_same_numbers(measure):
+def test_the_same_seed_gives_the_same_bytes(measure):
     mixed = ["path,label", "a0.mp4,x", "a1.mp4,x", "a2.mp4,y", "b0.mp4,y", "b1.mp4,x", "b2.mp4,y"]  # some are missed
-    first, second = (to_json(measure(mixed)) for _ in range(2))
+    first, second = (to_document(measure([*mixed, "bad.mp4,x", "missing.mp4,y"])) for _ in range(2))
     assert 0 < first["recall"]["1"] < 1
-    assert {**first, "seconds": 0} == {**second, "seconds": 0}
+    assert json.dumps(first) == json.dumps(second)
+
+
+def test_the_answers_are_those_that_the_numbers_count(measure):
+    result = measure(
+        ["path,label", "a0.mp4,x", "a1.mp4,x", "a2.mp4,y", "b0.mp4,y", "b1.mp4,x", "b2.mp4,y", "bad.mp4,x"]
+    )
+    right = [one.right for one in result.answers]
+    assert [str(sample.path)[-6:] for sample in result.samples] == [
+        f"{name}.mp4" for name in ["a0", "a1", "a2", "b0", "b1", "b2"]
+    ]
+    assert sum(right) / len(right) == pytest.approx(result.judged.report.recall[1])
+
+
+def test_centred_features_are_shown_beside(measure):
+    result = measure(["path,label", "a0.mp4,x", "a1.mp4,x", "a2.mp4,y", "b0.mp4,y", "b1.mp4,x", "b2.mp4,y"])
+    assert result.centred.name == "encoder, centred"
+    assert result.centred.report.map != result.judged.report.map
+
+
+def test_a_further_encoder_is_compared_with_the_first(measure, checkpoint, other_encoder):
+    told = []
+    result = measure([*LABELLED, "bad.mp4,b"], lambda done, total: told.append((done, total)), others=[other_encoder])
+    (other,) = result.others
+    assert (other.name, other.fingerprint) == ("other.safetensors", other_encoder.fingerprint)
+    ours, theirs = result.judged.report, other.report
+    assert other.lead.map.value == pytest.approx(ours.map - theirs.map)
+    assert other.lead.recall_at_1.value == pytest.approx(ours.recall[1] - theirs.recall[1])
+    assert told[-1] == (21, 21)
+    assert [row["name"] for row in to_json(result)["encoders"]] == ["other.safetensors"]
+
+
+def test_encoders_of_one_name_are_told_apart_by_their_fingerprint(measure, checkpoint):
+    (same,) = measure(LABELLED, others=[checkpoint]).others
+    assert same.name == f"{checkpoint.name} ({checkpoint.fingerprint})"
+    assert (same.lead.map.value, same.lead.map.p) == (0, 1)
 
 
 def test_progress_ends_with_everything_done(measure):

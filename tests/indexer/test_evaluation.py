@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from indexer import evaluation
-from indexer.evaluation import bootstrap_difference, bootstrap_interval, centred, evaluate_retrieval
+from indexer.evaluation import bootstrap_difference, bootstrap_interval, centred, evaluate_retrieval, paired_test
 
 
 def evaluate(embeddings, labels, groups=None, split=None, ks=(1, 2, 3, 5, 10, 1000), seed=0):
@@ -230,6 +230,50 @@ def test_the_interval_of_a_difference_is_that_of_differences_of_the_same_draws()
 
 def test_a_difference_of_a_group_alone_can_be_any():
     assert bootstrap_difference([1, 1], [0, 1], [3, 3], np.random.default_rng(0)) == (-1, 1)
+
+
+def test_p_of_a_difference_is_the_share_of_draws_on_the_other_side():
+    rng = np.random.default_rng(1)
+    owners = rng.integers(0, 12, 60)
+    hits, others = rng.random(60) + 0.03, rng.random(60)
+    draws = np.random.default_rng(0)
+    drawn = [np.concatenate([np.flatnonzero(owners == o) for o in draws.integers(12, size=12)]) for _ in range(2000)]
+    across = sum(hits[rows].mean() - others[rows].mean() <= 0 for rows in drawn)
+    assert 20 < across < 1000
+    found = paired_test(hits, others, owners, np.random.default_rng(0))
+    assert (found.value, found.p) == pytest.approx((hits.mean() - others.mean(), 2 * (across + 1) / 2001))
+    mirrored = paired_test(others, hits, owners, np.random.default_rng(0))
+    assert (mirrored.value, mirrored.p) == pytest.approx((-found.value, found.p))
+
+
+def test_no_difference_has_a_p_of_one():
+    assert paired_test([1, 0, 1], [1, 0, 1], [0, 1, 2], np.random.default_rng(0)).p == 1
+
+
+def test_differences_by_luck_alone_are_called_real_about_as_often_as_promised():
+    rng = np.random.default_rng(0)
+    tests = [paired_test(rng.random(40), rng.random(40), np.arange(40), np.random.default_rng(0)) for _ in range(60)]
+    assert sum(test.p < 0.05 for test in tests) <= 8
+
+
+@pytest.mark.parametrize(("owners", "p"), [(1, 1), (3, 0.25), (5, 0.0625), (11, 2**-10), (40, 2 / 2001)])
+def test_few_groups_that_agree_say_no_more_than_the_flips_of_a_coin(owners, p):
+    found = paired_test(np.ones(80), np.zeros(80), np.arange(80) % owners, np.random.default_rng(0))
+    assert found.p == pytest.approx(max(p, 2 / 2001))
+
+
+def test_every_number_has_the_interval_of_its_own_queries():
+    embeddings, labels, groups, _ = random_rows(2, 50)
+    report = evaluate(embeddings, labels, groups)
+    for place, k in enumerate(report.recall):
+        alone = bootstrap_interval(report.scores.hits[:, place], report.scores.owners, np.random.default_rng(0))
+        assert report.recall_intervals[k] == pytest.approx(alone)
+    alone = bootstrap_interval(report.scores.precision, report.scores.owners, np.random.default_rng(0))
+    assert report.map_interval == pytest.approx(alone)
+    assert report.scores.precision.mean() == pytest.approx(report.map)
+    for label, found in report.map_per_class.items():
+        own = [labels[row] == label for row in report.scores.rows]
+        assert found == pytest.approx(report.scores.precision[own].mean())
 
 
 def test_groups_widen_the_interval_of_a_split():

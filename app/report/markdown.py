@@ -1,0 +1,107 @@
+"""The report as a page of Markdown, which shows recall.png from beside it."""
+
+from collections.abc import Sequence
+
+from app.report.evaluation import Evaluation, EvaluationRow
+from app.report.text import interval, judgement, percent, points, probability
+from app.report.verdict import verdict
+
+
+def to_markdown(evaluation: Evaluation) -> str:
+    """The report as a page of Markdown that shows recall.png from beside it."""
+    parts = [
+        f"# How well {_cell(evaluation.encoder)} finds the clips of {_cell(evaluation.manifest)}",
+        f"**{_cell(verdict(evaluation))}**",
+        _results(evaluation),
+        "![R@k of the encoder, the trivial baselines and chance](recall.png)",
+        "## Is the difference real?",
+        _leads(evaluation),
+        "## R@1 of each class, worst first",
+        _classes(evaluation),
+        f"## Files that failed: {len(evaluation.failed)}",
+        "\n".join(f"- {_cell(one.path)}: {_cell(one.reason)}" for one in evaluation.failed) or "None.",
+        "## How this was made",
+        _making(evaluation),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    """One line that breaks no table, no code and no HTML."""
+    plain = " ".join(text.split()).replace("`", "'")
+    return plain.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table: text in the first column, numbers in the others."""
+    rule = ["---"] + ["---:"] * (len(header) - 1)
+    lines = [map(_cell, header), rule, *(map(_cell, row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _results(evaluation: Evaluation) -> str:
+    report = evaluation.judged.report
+    rows = [_result(row) for row in evaluation.shown]
+    rows.append(["chance", *map(percent, report.chance_recall.values()), percent(report.chance_map)])
+    header = ["", *(f"R@{k}" for k in report.recall), "mAP"]
+    return (
+        _table(header, rows) + "\n\nR@k: a hit if any of the top k clips shares the class of the query. In brackets, "
+        "the 95 % bootstrap interval of R@1. Centred features need to know all videos beforehand: for comparison only."
+    )
+
+
+def _result(row: EvaluationRow) -> list[str]:
+    first, *others = map(percent, row.report.recall.values())
+    return [row.name, f"{first} {interval(row.report.recall_at_1_interval)}", *others, percent(row.report.map)]
+
+
+def _leads(evaluation: Evaluation) -> str:
+    header = ["encoder less", "R@1, points", "p", "mAP, points", "p", "on R@1 the encoder is"]
+    rows = [
+        [
+            row.name,
+            points(row.lead.recall_at_1),
+            probability(row.lead.recall_at_1.p),
+            points(row.lead.map),
+            probability(row.lead.map.p),
+            judgement(row.lead.recall_at_1),
+        ]
+        for row in evaluation.shown
+        if row.lead is not None
+    ]
+    return _table(header, rows) + "\n\nPaired bootstrap over the same queries; in brackets, the 95 % interval."
+
+
+def _classes(evaluation: Evaluation) -> str:
+    report = evaluation.judged.report
+    worst_first = sorted(report.per_class, key=lambda label: (report.per_class[label], label))
+    columns = [row for row in (evaluation.judged, evaluation.best_baseline) if row]
+    rows = [
+        [
+            label,
+            str(report.queries_per_class[label]),
+            *(percent(row.report.per_class[label]) for row in columns),
+        ]
+        for label in worst_first
+    ]
+    return _table(["class", "queries", *(row.name for row in columns)], rows)
+
+
+def _making(evaluation: Evaluation) -> str:
+    report = evaluation.judged.report
+    versions = ", ".join(f"{package} {version}" for package, version in evaluation.versions.items())
+    others = ", ".join(f"{row.name}, fingerprint {row.fingerprint}" for row in evaluation.others) or "none"
+    return "\n".join(
+        [
+            f"- Protocol: {_cell(evaluation.protocol)}",
+            f"- {evaluation.clips} clips of {evaluation.classes} classes; {report.queries} queries, each of "
+            f"{report.gallery:.1f} candidates on average; {report.unanswerable} more are left out, as no "
+            "candidate shares their class.",
+            f"- Encoder: {_cell(evaluation.encoder)}, fingerprint {_cell(evaluation.fingerprint)}",
+            f"- Further encoders: {_cell(others)}",
+            f"- Versions: {_cell(versions)}; seed {evaluation.seed}",
+            f"- Made {evaluation.date:%Y-%m-%d %H:%M %Z} in {evaluation.seconds:.1f} s.",
+            "",
+            f"```sh\n{evaluation.command}\n```",
+        ]
+    )

@@ -1,0 +1,120 @@
+"""R@k as a picture: PNG for Markdown, SVG that follows the colours of the page for HTML."""
+
+import io
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import NamedTuple
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
+
+from app.report.evaluation import Evaluation
+from indexer.evaluation import RetrievalReport
+
+_INK, _GREY, _FAINT = "#1a1a1a", "#6b6b6b", "#e4e4e4"
+# Okabe & Ito 2008, Color Universal Design: told apart by the colour-blind, and by their marks in print
+_ENCODER = "#0072b2"
+_OTHERS = (("#56b4e9", "o"), ("#cc79a7", "P"))
+_BASELINES = (("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"), ("#e69f00", "v"))
+_CSS = {_INK: "var(--ink)", _GREY: "var(--grey)", _FAINT: "var(--faint)", _ENCODER: "var(--blue)"}
+_NAME_LENGTH = 28  # characters, the last ones of a longer name
+_LABEL_GAP = 0.055  # of the height of the plot, between the middles of two names
+
+
+def draw_recall(evaluation: Evaluation) -> Figure:
+    """R@k against k for every row and chance, named at the ends of the lines; safe in any thread."""
+    figure = Figure(figsize=(8, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    depths = sorted(evaluation.judged.report.recall)
+    lines = _lines(evaluation)
+    for line in lines:
+        axes.plot(depths, [line.recall[k] for k in depths], line.stroke, color=line.colour, lw=line.width, ms=5)
+    _draw_interval(axes, evaluation.judged.report)
+    _dress(axes, depths)
+    named = sorted(lines, key=lambda line: (line.recall[depths[-1]], line.recall[1]))
+    for line, height in zip(named, _spread([line.recall[depths[-1]] for line in named]), strict=True):
+        _draw_name(axes, line, depths[-1], height)
+    return figure
+
+
+def recall_png(evaluation: Evaluation) -> bytes:
+    """The plot on white."""
+    picture = io.BytesIO()
+    draw_recall(evaluation).savefig(picture, format="png", dpi=150)
+    return picture.getvalue()
+
+
+def recall_svg(evaluation: Evaluation) -> str:
+    """The plot as an element for a page that defines the colours --ink, --grey, --faint and --blue."""
+    picture = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "reelseek"}):
+        draw_recall(evaluation).savefig(picture, format="svg", transparent=True, metadata={"Date": None})
+    svg = picture.getvalue()
+    svg = svg[svg.index("<svg") :]  # without the declarations of a file
+    for fixed, variable in _CSS.items():
+        svg = svg.replace(fixed, variable)
+    return svg
+
+
+class _Line(NamedTuple):
+    name: str
+    recall: Mapping[int, float]
+    stroke: str
+    colour: str
+    width: float  # points
+
+
+def _lines(evaluation: Evaluation) -> list[_Line]:
+    """Chance first and the judged encoder last, so that it lies on top."""
+    judged = evaluation.judged
+    lines = [_Line("chance", judged.report.chance_recall, "--", _GREY, 1.2)]
+    for row, (colour, mark) in zip(evaluation.baselines, cycle(_BASELINES), strict=False):
+        lines.append(_Line(row.name, row.report.recall, f"{mark}-", colour, 1.6))
+    for row, (colour, mark) in zip(evaluation.others, cycle(_OTHERS), strict=False):
+        lines.append(_Line(row.name, row.report.recall, f"{mark}:", colour, 2))
+    return [*lines, _Line(judged.name, judged.report.recall, "o-", _ENCODER, 3)]
+
+
+def _draw_interval(axes: Axes, report: RetrievalReport) -> None:
+    axes.vlines(1, *report.recall_at_1_interval, color=_ENCODER, lw=6, alpha=0.25)
+
+
+def _dress(axes: Axes, depths: Sequence[int]) -> None:
+    axes.set(xscale="log", xlim=(0.9, depths[-1] * 1.1), ylim=(0, 1.03))
+    axes.xaxis.set(major_locator=FixedLocator(depths), minor_locator=NullLocator())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.set_xlabel(
+        "k, clips looked at (log scale); shaded: 95 % interval of the encoder's R@1", fontsize=11, color=_INK
+    )
+    axes.set_title("R@k: queries with a right clip among the first k", loc="left", fontsize=13, color=_INK)
+    axes.tick_params(labelsize=11, length=0, colors=_INK)
+    axes.grid(axis="y", color=_FAINT)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _spread(heights: Sequence[float]) -> list[float]:
+    """Rising heights moved apart to a readable distance, none above 1."""
+    placed: list[float] = []
+    for height in heights:
+        placed.append(max(height, placed[-1] + _LABEL_GAP) if placed else height)
+    ceilings = [1 - _LABEL_GAP * rank for rank in reversed(range(len(placed)))]
+    return [min(height, ceiling) for height, ceiling in zip(placed, ceilings, strict=True)]
+
+
+def _draw_name(axes: Axes, line: _Line, last: int, height: float) -> None:
+    axes.annotate(
+        line.name if len(line.name) <= _NAME_LENGTH else f"…{line.name[1 - _NAME_LENGTH :]}",
+        (last, line.recall[last]),
+        (last * 1.3, height),
+        color=_ENCODER if line.colour == _ENCODER else _INK,  # pale colours are hard to read
+        fontsize=11,
+        fontweight="bold" if line.width > 2 else "normal",
+        va="center",
+        arrowprops={"arrowstyle": "-", "color": line.colour, "lw": 1.6, "shrinkB": 5, "relpos": (0, 0.5)},
+        annotation_clip=False,
+        parse_math=False,  # a name may hold dollar signs
+    )
