@@ -55,14 +55,7 @@ def evaluate(
     """
     started, date = time.monotonic(), datetime.now(UTC)
     paths = [str(row.path) for row in manifest.rows]
-    failed: dict[str, str] = {}
-    passes = 2 + len(others)
-    done = _counter(progress, passes * len(paths))
-    encoded = []
-    for place, one in enumerate([checkpoint, *others], 1):
-        read = [path for path in paths if path not in failed]
-        encoded.append(_encoder_features(read, one, pool, failed, done, passes - place))
-    trivial = _baseline_features([path for path in paths if path not in failed], pool, failed, done)
+    encoded, trivial, failed = _features(paths, [checkpoint, *others], pool, progress)
     rows = [row for row in manifest.rows if str(row.path) not in failed]
     if not rows:
         raise ManifestError(f"none of the {len(manifest.rows)} videos of {manifest.path} can be read")
@@ -144,6 +137,24 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:  # one that need not be there
             continue
     return {**versions, "Python": platform.python_version()}
+
+
+def _features(
+    paths: Sequence[str],
+    encoders: Sequence[Checkpoint],
+    pool: DecodePool,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[list[Features], dict[str, Features], dict[str, str]]:
+    """Of each encoder, of each baseline by its name, and why a path has none."""
+    failed: dict[str, str] = {}
+    passes = len(encoders) + 1
+    done = _counter(progress, passes * len(paths))
+    encoded = []
+    for place, one in enumerate(encoders, 1):
+        read = [path for path in paths if path not in failed]
+        encoded.append(_encoder_features(read, one, pool, failed, done, passes - place))
+    trivial = _baseline_features([path for path in paths if path not in failed], pool, failed, done)
+    return encoded, trivial, failed
 
 
 def _counter(progress: Callable[[int, int], None] | None, total: int) -> Iterator[None]:

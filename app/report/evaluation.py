@@ -98,6 +98,11 @@ class Evaluation:
         return [sample.label for sample in self.samples]
 
     @property
+    def grouped(self) -> bool:
+        """Whether the manifest says which videos belong together."""
+        return self.samples[0].group is not None
+
+    @property
     def owners(self) -> int:
         """How many groups, or queries where there are no groups, the bootstrap draws from."""
         return len(np.unique(self.judged.report.scores.owners))

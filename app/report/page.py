@@ -75,7 +75,7 @@ def to_html(evaluation: Evaluation, thumbnails: Thumbnails) -> str:
         report=evaluation.judged.report,
         verdict=verdict(evaluation),
         best=evaluation.best_baseline,
-        grouped=evaluation.samples[0].group is not None,
+        grouped=evaluation.grouped,
         plot=Markup(recall_svg(evaluation)),  # matplotlib escapes what it writes
         examples=[("wrong", wrong), ("right", right)],
         classes=_classes(evaluation, names, counts),

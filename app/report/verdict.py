@@ -23,7 +23,7 @@ def verdict(evaluation: Evaluation) -> str:
         f"The encoder finds the right class first for {percent(report.recall[1])} of queries (95 % interval "
         f"{percent(low)} to {percent(high)}), which is {told} chance ({percent(report.chance)})."
     )
-    return " ".join([*_against(evaluation.baselines), found, *_beside(evaluation.others), *_too_few(evaluation.owners)])
+    return " ".join([*_against(evaluation.baselines), found, *_beside(evaluation.others), *_too_few(evaluation)])
 
 
 def _against(baselines: Sequence[EvaluationRow]) -> list[str]:
@@ -31,13 +31,13 @@ def _against(baselines: Sequence[EvaluationRow]) -> list[str]:
     if not baselines:
         return ["No trivial baseline was measured."]
     if all(_judged(row) == "better" for row in baselines):
-        return [f"The encoder beats every trivial baseline on R@1: {_sizes(baselines)}."]
+        return [f"The encoder beats every trivial baseline on R@1: {_sizes(_ranked(baselines))}."]
     return _beside(baselines)
 
 
 def _beside(rows: Sequence[EvaluationRow]) -> list[str]:
     """The same of any rows, in up to three sentences."""
-    worse, level, better = ([row for row in rows if _judged(row) == kind] for kind in _KINDS)
+    worse, level, better = ([row for row in _ranked(rows) if _judged(row) == kind] for kind in _KINDS)
     sentences = []
     if worse:
         sentences.append(f"On R@1 the encoder is beaten by {_sizes(worse)}.")
@@ -49,16 +49,21 @@ def _beside(rows: Sequence[EvaluationRow]) -> list[str]:
     return sentences
 
 
+def _ranked(rows: Sequence[EvaluationRow]) -> list[EvaluationRow]:
+    """The best R@1 first."""
+    return sorted(rows, key=lambda row: -row.report.recall[1])
+
+
 def _sizes(rows: Sequence[EvaluationRow]) -> str:
-    """The names and by how much, the best R@1 first."""
-    ranked = sorted(rows, key=lambda row: -row.report.recall[1])
-    return listed([f"{row.name} by {abs(100 * _lead(row).value):.1f} points" for row in ranked])
+    """The names and by how much."""
+    return listed([f"{row.name} by {abs(100 * _lead(row).value):.1f} points" for row in rows])
 
 
-def _too_few(owners: int) -> list[str]:
-    if owners >= _ENOUGH:
+def _too_few(evaluation: Evaluation) -> list[str]:
+    if evaluation.owners >= _ENOUGH:
         return []
-    return [f"So few independent queries or groups ({owners}) can't tell any difference from luck: it takes {_ENOUGH}."]
+    kind = "groups" if evaluation.grouped else "queries"
+    return [f"{evaluation.owners} {kind} are too few to tell differences from luck: it takes {_ENOUGH}."]
 
 
 def _judged(row: EvaluationRow) -> str:

@@ -93,12 +93,13 @@ def test_queries_search_the_gallery_alone(measure):
 
 
 def test_files_that_cannot_be_read_are_listed_and_the_rest_is_measured(measure, folder):
-    result = measure([*LABELLED, "bad.mp4,b", "missing.mp4,a"])
+    result = measure([*LABELLED, "missing.mp4,a", "bad.mp4,b"])
     failed = {Path(file.path).name: file.reason for file in result.failed}
     assert failed == {
         "bad.mp4": "is not a video file, or is damaged beyond reading",
         "missing.mp4": "no such file",
     }
+    assert [Path(file.path).name for file in result.failed] == ["missing.mp4", "bad.mp4"]  # as in the manifest
     assert result.clips == 6
 
 

@@ -111,8 +111,9 @@ def test_the_verdict_puts_a_lost_comparison_first():
 
 
 def test_the_verdict_does_not_call_a_difference_within_the_noise_a_loss():
-    said = verdict(evaluation(encoder(), other("motion pixels", -0.03, p=0.06)))
-    assert "not told apart from motion pixels (−3.0 points, p = 0.060)" in said
+    said = verdict(evaluation(encoder(), other("mean frame", 0.01, p=0.5), other("motion pixels", -0.03, p=0.06)))
+    level = "motion pixels (−3.0 points, p = 0.060) and mean frame (+1.0 points, p = 0.500)"
+    assert f"not told apart from {level}. " in said
     assert "beat" not in said
 
 
@@ -127,7 +128,7 @@ def test_the_verdict_ends_with_further_encoders():
 def test_the_verdict_warns_of_few_groups():
     few = encoder()
     few = replace(few, report=replace(few.report, scores=replace(SCORES, owners=np.array([3, 3, 4, 4]))))
-    assert verdict(evaluation(few, WEAK)).endswith("groups (2) can't tell any difference from luck: it takes 6.")
+    assert verdict(evaluation(few, WEAK)).endswith(" 2 groups are too few to tell differences from luck: it takes 6.")
 
 
 def test_the_verdict_says_when_the_encoder_is_not_told_apart_from_chance():
