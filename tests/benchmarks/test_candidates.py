@@ -114,7 +114,7 @@ def test_a_weighing_gives_what_an_encoder_so_weighed_gives(weighing, manifest, e
     expected = np.stack([clips[seen.videos == video].mean(0) for video in range(6)])
     (found,) = encoder_features(checkpoint, seen, [wanted])
     assert found[0] == wanted
-    assert found[1] == pytest.approx(expected, abs=1e-6)
+    assert found[1] == pytest.approx(expected, abs=1e-3)
 
 
 def test_the_own_weighing_comes_first_and_all_others_once():
@@ -132,7 +132,7 @@ def test_an_encoder_without_look_has_one_weighing(manifest, pool, tmp_path):
     seen = clips_to_encode([Part(manifest.parent / "00.mp4")], checkpoint.spec, pool, tmp_path)
     ((_, vectors),) = encoder_features(checkpoint, seen, wanted)
     expected = embed_clips(checkpoint.encoder, next(seen.batches(10))).mean(0, keepdims=True)
-    assert vectors == pytest.approx(expected, abs=1e-6)
+    assert vectors == pytest.approx(expected, abs=1e-3)
 
 
 def test_pictures_are_those_that_are_read_from_the_files(sources, pool, tmp_path):
