@@ -41,7 +41,8 @@ def main() -> None:
     with TemporaryDirectory() as scratch:
         folder = options.out or Path(scratch)
         sets = {kind.name: make_set(sources, kind, options.minutes / len(KINDS), folder / kind.name) for kind in KINDS}
-        print(table(sets, checkpoint, options.rounds), flush=True)
+        for line in table(sets, checkpoint, options.rounds):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -34,22 +34,20 @@ STAGES = ("resize", "encode", "index")
 Seconds = dict[str, list[float]]  # that each way and stage took, round by round
 
 
-def table(sets: dict[str, list[Path]], checkpoint: Checkpoint, rounds: int) -> str:
-    """Measure sets of videos and put the figures side by side."""
-    lines = [
-        "| videos | decode, times real time | resize | encode | index | naive, times real time | index / naive |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
+def table(sets: dict[str, list[Path]], checkpoint: Checkpoint, rounds: int) -> Iterator[str]:
+    """Measure sets of videos and put the figures side by side; each line comes when it is known."""
+    yield "| videos | decode, times real time | resize | encode | index | naive, times real time | index / naive |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
     every: list[tuple[float, Seconds, float]] = []
     for name, files in sets.items():
         every.append(
             (sum(map(seconds_of, files)), measure(files, checkpoint, rounds), naive_rate(files[0], checkpoint))
         )
-        lines.append(row(name, *every[-1]))
+        yield row(name, *every[-1])
     lengths, taken, naive = zip(*every, strict=True)
     joined = {key: [sum(each) for each in zip(*(one[key] for one in taken), strict=True)] for key in taken[0]}
     naive_s = sum(length / rate for length, rate in zip(lengths, naive, strict=True))
-    return "\n".join([*lines, row("all", sum(lengths), joined, sum(lengths) / naive_s)])
+    yield row("all", sum(lengths), joined, sum(lengths) / naive_s)
 
 
 def row(name: str, length: float, taken: Seconds, naive: float) -> str:
