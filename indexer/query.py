@@ -28,6 +28,7 @@ from indexer.search import Query
 
 _LONGEST_S = 15.0  # of a query that is read in other ways than as it is: its pictures are all in memory
 _MOST_WINDOWS = 128  # of a longer one
+_INSIDE_S = 1 / 2  # from one window to the next of what lies inside a query
 _LARGER = 2  # times the side of a clip's pictures: of those that insets are cut from
 
 
@@ -54,11 +55,11 @@ def _guesses(pictures: Pictures, shown: Span, clip: str | Path, spec: ClipSpec, 
         larger = _pictures(clip, shown, replace(spec, size=_LARGER * spec.size), pool)
         assert larger is not None  # it was short enough before
         parts = [cut(larger[0], box, spec.size) for box in boxes]
-        yield from (resampled(part, shown, spec) for part in parts)
-        yield from (resampled(part, shown, spec, stride, apart=1 / 2) for part in parts[:1] for stride in OTHER_STRIDES)
+        yield from (resampled(part, shown, spec, apart=_INSIDE_S) for part in parts)
+        yield from (resampled(part, shown, spec, stride) for part in parts[:1] for stride in OTHER_STRIDES)
         if bars:
             pictures = cut(larger[0], bars, spec.size)
-            yield resampled(pictures, shown, spec)
+            yield resampled(pictures, shown, spec, apart=_INSIDE_S)
     yield from (resampled(pictures, shown, spec, stride) for stride in OTHER_STRIDES)
 
 

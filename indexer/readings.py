@@ -21,8 +21,7 @@ Pictures = NDArray[np.uint8]  # (N, S, S, 3) RGB
 
 FINER = 4  # pictures to a grid frame: where windows of a query meet the video's phase, they show the very same frames
 OTHER_STRIDES = (2, 3, 6, 8)  # pictures from one frame to the next, so tempos 2, 1.33, 0.67 and 0.5
-_CLOSE_S, _APART_S = 1 / 4, 1 / 2  # from one window to the next: of a query as it is, and of any other reading
-_MOST = 64  # of a reading
+_CLOSE_S = 1 / 4  # from one window to the next of a query as it is
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def as_it_is(pictures: Pictures, span: Span, spec: ClipSpec) -> Shots:
     return resampled(pictures, span, spec, apart=_CLOSE_S)
 
 
-def resampled(pictures: Pictures, span: Span, spec: ClipSpec, stride: int = FINER, apart: float = _APART_S) -> Shots:
+def resampled(pictures: Pictures, span: Span, spec: ClipSpec, stride: int = FINER, apart: float = 1.0) -> Shots:
     """The windows of a guess: that a query is `stride / FINER` times as slow as what it was.
 
     Args:
@@ -71,11 +70,16 @@ def resampled(pictures: Pictures, span: Span, spec: ClipSpec, stride: int = FINE
         span: when they are shown, in seconds of the file.
         spec: of the library's clips.
         stride: pictures from one frame to the next.
-        apart: seconds of the reading from one window to the next, where there are not too many windows.
+        apart: seconds of the reading from one window to the next.
     """
-    least = stride * max(1, round(apart * spec.fps))
-    step = _step(_last(len(pictures), stride, spec), least, _MOST)
-    return _shots(pictures, span, spec, stride, step)
+    step = stride * max(1, round(apart * spec.fps))
+    last, rate = max(0, len(pictures) - 1 - (spec.frames - 1) * stride), FINER / stride
+    begins = np.array(sorted({*range(0, last + 1, step), last}))
+    shown = begins[:, None] + stride * np.arange(spec.frames)
+    starts = span.start + begins / (spec.fps * FINER)
+    timeline = Timeline(Span(span.start * rate, span.end * rate), starts * rate, spec.clip_s)
+    frames = pictures[shown.clip(max=len(pictures) - 1)]  # a short query holds its last picture
+    return Shots(frames, timeline, pictures, rate)
 
 
 def embedded(shots: Sequence[Shots], embeddings: NDArray[np.float32]) -> list[Reading]:
@@ -83,23 +87,3 @@ def embedded(shots: Sequence[Shots], embeddings: NDArray[np.float32]) -> list[Re
     ends = np.cumsum([len(one.frames) for one in shots])
     parts = np.split(embeddings, ends[:-1])
     return [Reading(one.timeline, part, one.rate, one.pictures) for one, part in zip(shots, parts, strict=True)]
-
-
-def _last(count: int, stride: int, spec: ClipSpec) -> int:
-    """The picture at which the last window starts."""
-    return max(0, count - 1 - (spec.frames - 1) * stride)
-
-
-def _step(last: int, least: int, most: int) -> int:
-    """Pictures from one window to the next: so many times the least that no more than `most` start before the last."""
-    return max(1, -(-last // (most * least))) * least
-
-
-def _shots(pictures: Pictures, span: Span, spec: ClipSpec, stride: int, step: int) -> Shots:
-    last, rate = _last(len(pictures), stride, spec), FINER / stride
-    begins = np.array(sorted({*range(0, last + 1, step), last}))
-    shown = begins[:, None] + stride * np.arange(spec.frames)
-    starts = span.start + begins / (spec.fps * FINER)
-    timeline = Timeline(Span(span.start * rate, span.end * rate), starts * rate, spec.clip_s)
-    frames = pictures[shown.clip(max=len(pictures) - 1)]  # a short query holds its last picture
-    return Shots(frames, timeline, pictures, rate)
