@@ -29,7 +29,7 @@ from benchmarks.features import (
     weighings,
 )
 from benchmarks.pictures import clips_to_encode, stretched_clips, stretched_features
-from benchmarks.trials import Found, Trial, find, parts_of_files, unseen_videos
+from benchmarks.trials import LONG_S, Found, Trial, find, parts_of_files, unseen_videos
 from encoder.checkpoint import Checkpoint, load_encoder
 from encoder.config import EncoderConfig
 from encoder.decoding import DecodePool
@@ -76,7 +76,7 @@ def main() -> None:
 def _compared(options: argparse.Namespace, pool: DecodePool, out: Path) -> list[Row]:
     trials = [unseen_videos(manifest) for manifest in options.manifest]
     if options.sources:
-        trials.append(parts_of_files(options.sources, options.without, _tell))
+        trials.append(parts_of_files(options.sources, options.without, _tell, options.least))
     checkpoints = {name: load_encoder(name) for name in options.checkpoints}
     costs = measure_costs(checkpoints)
     baselines = {trial.name: find_by_baselines(trial, options.imagenet, pool, out / "pictures") for trial in trials}
@@ -193,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--sources", type=Path, metavar="DIR", help="videos, in a folder for each source")
     add("--without", type=_pattern, default="(?!)", metavar="PATTERN", help="of paths in --sources to pass over")
+    add("--least", type=float, default=LONG_S, metavar="S", help="seconds that a file in --sources must last")
     add("--imagenet", type=Path, metavar="PTH", help="weights of EfficientNet-Lite0, which then is a baseline")
     add("--share", type=_numbers, default=[], metavar="S,...", help="other values of motion_weight to try")
     add("--still", type=_numbers, default=[], metavar="D,...", help="other values of still to try")

@@ -17,9 +17,9 @@ from encoder.video import VideoError, probe
 from indexer.evaluation import bootstrap_difference, bootstrap_interval, centred, evaluate_retrieval
 from training.corpus import Manifest
 
-LONG_S = 12.0  # a file of this length or more is cut in parts
-PARTS, LONGEST_PART_S = 4, 10.0  # of each file
-SHOWN = 0.75  # of a quarter of the file at most: then comes a gap, so that neighbours share no moment
+LONG_S = 12.0  # a file of this length or more is cut in four parts, a shorter one in two
+LONGEST_PART_S = 10.0
+SHOWN = 0.75  # of a fourth or half of the file at most: then comes a gap, so that neighbours share no moment
 
 
 @dataclass(frozen=True)
@@ -74,16 +74,19 @@ def unseen_videos(manifest: Manifest) -> Trial:
     return Trial(manifest.name, [Part(row.path) for row in rows], [row.label for row in rows], groups, leaves_out=True)
 
 
-def parts_of_files(folder: Path, without: re.Pattern[str], report: Callable[[str], None]) -> Trial:
-    """Retrieval of another part of the same file, among parts of all long files of a folder.
+def parts_of_files(
+    folder: Path, without: re.Pattern[str], report: Callable[[str], None], least_s: float = LONG_S
+) -> Trial:
+    """Retrieval of another part of the same file, among parts of all files of a folder that last long enough.
 
     Args:
         folder: holds a folder for each source.
         without: files in whose path below the folder this is found are passed over.
         report: called with a sentence about each file that can't be read; it is passed over.
+        least_s: seconds that a file must last.
 
     Raises:
-        WorldError: there are less than two long files.
+        WorldError: there are less than two such files.
     """
     long: dict[Path, float] = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -92,9 +95,9 @@ def parts_of_files(folder: Path, without: re.Pattern[str], report: Callable[[str
                 long[path] = probe(path).duration
             except VideoError as error:
                 report(f"passed over: {error}")
-    long = {path: duration for path, duration in long.items() if duration >= LONG_S}
+    long = {path: duration for path, duration in long.items() if duration >= least_s}
     if len(long) < 2:
-        raise WorldError(f"{folder} must hold two or more videos of {LONG_S:.0f} s or longer, to find parts of them")
+        raise WorldError(f"{folder} must hold two or more videos of {least_s:g} s or longer, to find parts of them")
     parts = [Part(path, span) for path, duration in long.items() for span in spans_of_parts(duration)]
     files = [str(part.path) for part in parts]
     sources = [part.path.relative_to(folder).parts[0] for part in parts]
@@ -102,10 +105,11 @@ def parts_of_files(folder: Path, without: re.Pattern[str], report: Callable[[str
 
 
 def spans_of_parts(duration: float) -> list[Span]:
-    """Where the parts of a file of `duration` seconds lie: one at the start of each quarter."""
-    quarter = duration / PARTS
-    length = min(LONGEST_PART_S, SHOWN * quarter)
-    return [Span(number * quarter, number * quarter + length) for number in range(PARTS)]
+    """Where the parts of a file of `duration` seconds lie: one at the start of each fourth or half."""
+    count = 4 if duration >= LONG_S else 2
+    room = duration / count
+    length = min(LONGEST_PART_S, SHOWN * room)
+    return [Span(number * room, number * room + length) for number in range(count)]
 
 
 def find(trial: Trial, vectors: Features, baselines: Mapping[str, Found]) -> Found:
