@@ -8,14 +8,17 @@ from encoder.clips import ClipSpec, Span
 from encoder.decoding import Decoded, Failed, Finished, Opened
 from encoder.video import VideoInfo
 from indexer import pipeline
+from indexer.footage import unpack
 from indexer.pipeline import Encoded, Progressed, encode_videos
 
 INFO = VideoInfo(10.0, 64, 48, 25.0, "h264")
-SPEC = ClipSpec(frames=2, size=4)
+SPEC = ClipSpec(frames=2, size=4, hop=1)
 
 
 class Embedding:
     """An encoder whose vectors are the first pixel of each clip, and that keeps how many clips it was given."""
+
+    spec = SPEC
 
     def __init__(self):
         self.batches, self.gate = [], threading.Event()
@@ -56,6 +59,8 @@ def test_a_video_is_encoded_with_all_its_clips_in_order():
     assert (last.path, last.video.info, last.video.duration, last.video.damaged) == ("a", INFO, 44, 7)
     assert last.video.embeddings[:, 0].tolist() == list(range(43))
     assert [span.start for span in last.video.spans] == list(range(43))
+    shown = [unpack(sketch)[:, 0, 0].tolist() for sketch in last.video.sketches]
+    assert shown == [*([second] for second in range(42)), [42, 43]]
 
 
 def test_short_files_fill_batches_together():
@@ -135,6 +140,6 @@ def test_what_came_of_a_file_that_fails_later_counts_for_nothing():
 
 
 def test_an_error_of_the_encoder_ends_the_run():
-    encoder = SimpleNamespace(embed=lambda frames: 1 / 0)
+    encoder = SimpleNamespace(spec=SPEC, embed=lambda frames: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         encoded(film("a", 40), encoder)
