@@ -22,7 +22,7 @@ faiss: Any = typed_faiss  # its type hints lack half of what it has
 _NEIGHBOURS = 12  # of a vector on the upper levels, twice as many on the lowest
 LINK_BYTES = 112  # that the graph takes for each vector beside its numbers
 _BUILD_WIDTH = 200  # candidates kept while a vector's neighbours are sought
-_WIDTH = 224  # candidates kept by a search, ...
+_WIDTH = 416  # candidates kept by a search, ...
 _WIDTH_OF_K = 1.5  # ... and at least so many for each vector asked for
 _PIECE = 2**20  # bytes written at once
 
