@@ -63,7 +63,8 @@ def cut(pictures: NDArray[np.uint8], box: Box, size: int) -> NDArray[np.uint8]:
 
 def without_bars(pictures: NDArray[np.uint8]) -> Box | None:
     """The picture between bars of one colour at the edges of (N, S, S, 3) pictures; None where there are none."""
-    rows, columns = (_even(pictures, axis) for axis in (2, 1))
+    some = pictures[_some(len(pictures))]
+    rows, columns = (_even(some, axis) for axis in (2, 1))
     (top, bottom), (left, right) = _between(rows), _between(columns)
     smallest = _SMALLEST * pictures.shape[1]
     if min(bottom - top, right - left) < smallest or (top, bottom, left, right) == (0, len(rows), 0, len(columns)):
@@ -102,9 +103,13 @@ def _distinct(boxes: list[Box]) -> list[Box]:
 
 
 def _thumbnails(pictures: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
-    some = np.unique(np.linspace(0, len(pictures) - 1, _LOOKED_AT).round().astype(int))
-    small = [cv2.resize(pictures[i], (side, side), interpolation=cv2.INTER_AREA) for i in some]
+    small = [cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in pictures[_some(len(pictures))]]
     return np.stack(small).astype(np.float32)
+
+
+def _some(count: int) -> NDArray[np.intp]:
+    """The pictures that are looked at, of so many."""
+    return np.unique(np.linspace(0, count - 1, _LOOKED_AT).round().astype(np.intp))
 
 
 def _lasting_edges(pictures: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -23,7 +23,7 @@ from indexer.vectors import VectorIndex
 _HITS = 200  # clips looked up for each query window
 _SAMPLE = 1000  # clips that stand for the whole library
 _MOST_ALIKE = 0.95  # similarity of unrelated clips is taken as at most this, so that equal clips stay above it
-_LOOKED_AT = 20  # segments that match best by their embeddings, whose pictures are compared with the query's
+_LOOKED_AT = 12  # segments that match best by their embeddings, whose pictures are compared with the query's
 _GUESSED = 0.9  # factor on the score of readings other than the query as it is: more of them fit by chance
 
 
