@@ -23,7 +23,8 @@ from indexer.vectors import VectorIndex
 _HITS = 200  # clips looked up for each query window
 _SAMPLE = 1000  # clips that stand for the whole library
 _MOST_ALIKE = 0.95  # similarity of unrelated clips is taken as at most this, so that equal clips stay above it
-_LOOKED_AT = 12  # segments that match best by their embeddings, whose pictures are compared with the query's
+_LOOKED_AT = 16  # segments that match best by their embeddings, whose pictures are compared with the query's: ...
+_VIDEOS = 12  # ... the best ones of so many videos, and then whichever
 _GUESSED = 0.9  # factor on the score of readings other than the query as it is: more of them fit by chance
 
 
@@ -136,7 +137,9 @@ def _best_reading(query: Query, excess: NDArray[np.float32], whole: Timeline) ->
 def looked_at(found: Sequence[Found], catalog: Catalog, spec: ClipSpec) -> list[Match]:
     """The matches after a look at the pictures of the best segments: what shows the query's rises, and gets finer."""
     segments = {(one.video_id, number): segment for one in found for number, segment in enumerate(one.segments)}
-    best = sorted(segments, key=lambda key: -segments[key].score)[:_LOOKED_AT]
+    ranked = sorted(segments, key=lambda key: -segments[key].score)
+    first = [key for key in ranked if not key[1]][:_VIDEOS]
+    best = list(dict.fromkeys([*first, *ranked]))[:_LOOKED_AT]
     by_video = {one.video_id: one for one in found}
     for video_id, number in best:
         one = by_video[video_id]
