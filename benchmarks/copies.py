@@ -29,7 +29,7 @@ from benchmarks.sources import Source, draw_sources, turning
 from encoder.checkpoint import DEFAULT, load_encoder
 from encoder.errors import WorldError
 from indexer.discover import resolve
-from indexer.evaluation import bootstrap_interval
+from indexer.evaluation import bootstrap_interval, micro_ap
 from indexer.library import Library, exists
 from indexer.search import Query
 
@@ -138,14 +138,11 @@ def measure(library: Library, roots: Sequence[str], same: Sequence[str], queries
     return copier
 
 
-def micro_ap(answers: Sequence[Answer]) -> float:
-    """Area under precision over recall of all results together; of several right ones of a query the best counts."""
+def copies_ap(answers: Sequence[Answer]) -> float:
+    """Micro-AP of all results together; of several right ones of a query the best counts."""
     right = [answer.score for answer in answers if answer.score is not None]
-    scores = np.array(right + [score for answer in answers for score in answer.wrong])
-    hits = np.arange(len(scores)) < len(right)
-    hits = hits[np.lexsort((hits, -scores))]  # of equal scores the wrong ones first
-    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    return float(precision[hits].sum() / len(answers))
+    wrong = [score for answer in answers for score in answer.wrong]
+    return micro_ap([*right, *wrong], [True] * len(right) + [False] * len(wrong), len(answers))
 
 
 def table(answers: Sequence[Answer], directions: Sequence[Direction]) -> str:
@@ -158,7 +155,7 @@ def table(answers: Sequence[Answer], directions: Sequence[Direction]) -> str:
         these = [answer for answer in answers if answer.kind == name]
         by_mean = mean(answer.right_by_mean for answer in these)
         first = _share([answer.rank == 1 for answer in these])
-        lines.append(f"| {name} | {len(these)} | {first} | {micro_ap(these):.1%} | {by_mean:.1%} |")
+        lines.append(f"| {name} | {len(these)} | {first} | {copies_ap(these):.1%} | {by_mean:.1%} |")
     told = [one.forwards > one.backwards for one in directions]
     return "\n".join([*lines, f"| reversed: told apart | {len(told)} | {_share(told)} | | |"])
 

@@ -1,4 +1,4 @@
-"""Retrieval metrics on arrays: how often a search by example finds the right class. Arrays in, numbers out.
+"""Retrieval metrics on arrays: the right class, the right pair, the right moment. Arrays in, numbers out.
 
 Similarity is the cosine; a zero vector has similarity 0 to everything. Similarities that round to the same
 multiple of 1e-8 are tied, and every number is its expected value over a random order of the ties: an encoder
@@ -195,6 +195,62 @@ def paired_test(hits: ArrayLike, others: ArrayLike, owners: ArrayLike, rng: np.r
     least = 2.0 ** (1 - len(np.unique(owners)))
     p = min(1.0, max(least, 2 * (across + 1) / (len(drawn) + 1)))
     return Difference(float(differences.mean()), (float(low), float(high)), p)
+
+
+def micro_ap(scores: ArrayLike, right: ArrayLike, pairs: int) -> float:
+    """Average precision of the answers to all queries ranked together, as for copies: one score has to mean the same.
+
+    The measure of the descriptor track of Pizzi et al. 2023, https://arxiv.org/abs/2306.09489.
+
+    Args:
+        scores: (N,) of each pair of query and video that was answered, at most one answer a pair.
+        right: (N,) whether the pair is one that should be found.
+        pairs: how many should be, found or not.
+    """
+    values, found = np.asarray(scores, dtype=np.float64), np.asarray(right, dtype=bool)
+    if values.ndim != 1 or values.shape != found.shape or not np.isfinite(values).all():
+        raise ValueError(f"micro-AP needs a finite score for each answer, got {values.shape} and {found.shape}")
+    if not pairs >= max(1, found.sum()):
+        raise ValueError(f"{int(found.sum())} answers can't be right of {pairs} pairs that should be found")
+    if not found.any():
+        return 0.0
+    keys = np.sort(2 * np.unique(values, return_inverse=True)[1] + found)[::-1]
+    _, average, _, _ = _outcomes(keys.astype(np.int32)[None], (1,))
+    return float(average[0] * found.sum() / pairs)
+
+
+def temporal_iou(found: ArrayLike, truth: ArrayLike) -> Floats:
+    """How much of the time that two spans cover together they share, in [0, 1].
+
+    Args:
+        found: (..., 2) starts and ends in seconds.
+        truth: (..., 2), of shapes that broadcast: `found[:, None]` against `truth[None]` gives all pairs.
+    """
+    spans = [np.asarray(each, dtype=np.float64) for each in (found, truth)]
+    for each in spans:
+        if not each.shape or each.shape[-1] != 2 or not (each[..., 0] < each[..., 1]).all():
+            raise ValueError(f"a span needs a start before its end, got {each.tolist()}")
+    (starts, ends), (true_starts, true_ends) = (np.moveaxis(each, -1, 0) for each in spans)
+    shared = (np.minimum(ends, true_ends) - np.maximum(starts, true_starts)).clip(min=0)
+    return np.asarray(shared / ((ends - starts) + (true_ends - true_starts) - shared))
+
+
+def localisation_recall(
+    overlaps: Sequence[ArrayLike], thresholds: Sequence[float] = (0.5, 0.75), depth: int = 1
+) -> dict[float, float]:
+    """Threshold -> share of the queries that an answer among the first `depth` overlaps with so well, or better.
+
+    "R@n, IoU = m" of Gao et al. 2017, https://arxiv.org/abs/1705.02101.
+
+    Args:
+        overlaps: of each query the `temporal_iou` of its answers, best first; 0 where the answer is another video.
+        thresholds: in (0, 1].
+        depth: answers looked at.
+    """
+    if not overlaps or depth < 1 or not all(0 < threshold <= 1 for threshold in thresholds):
+        raise ValueError(f"needs queries, {depth=} of 1 or more and thresholds in (0, 1], got {thresholds}")
+    best = np.array([np.max(np.asarray(each)[:depth], initial=0.0) for each in overlaps])
+    return {threshold: float((best >= threshold).mean()) for threshold in thresholds}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from indexer import evaluation
-from indexer.evaluation import bootstrap_difference, bootstrap_interval, centred, evaluate_retrieval, paired_test
+from indexer.evaluation import (
+    bootstrap_difference,
+    bootstrap_interval,
+    centred,
+    evaluate_retrieval,
+    localisation_recall,
+    micro_ap,
+    paired_test,
+    temporal_iou,
+)
 
 
 def evaluate(embeddings, labels, groups=None, split=None, ks=(1, 2, 3, 5, 10, 1000), seed=0):
@@ -324,3 +333,95 @@ ROWS = [[1.0, 0], [0, 1], [1, 1]]
 def test_a_mistake_is_said_in_one_sentence(arguments, message):
     with pytest.raises(ValueError, match=message):
         evaluate(**{"embeddings": ROWS, "labels": ["a", "a", "b"], **arguments})
+
+
+# Copies
+
+
+def slow_micro_ap(scores, right, pairs):
+    """Sum of precision times gain in recall down the pooled list, averaged over all orders of ties."""
+    trials = []
+    for order in orders(dict(enumerate(scores))):
+        hits = [right[row] for row in order]
+        trials.append(sum(sum(hits[: place + 1]) / (place + 1) / pairs for place in range(len(hits)) if hits[place]))
+    return np.mean(trials)
+
+
+@pytest.mark.parametrize("levels", [3, 1000])
+def test_micro_ap_is_the_area_under_the_pooled_curve(levels):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        scores = rng.integers(0, levels, 8) / 7 - 5
+        right = rng.random(8) < 0.5
+        pairs = max(1, int(right.sum())) + int(rng.integers(3))
+        assert micro_ap(scores, right, pairs) == pytest.approx(slow_micro_ap(scores, right, pairs))
+
+
+def test_micro_ap_is_that_of_ranx_for_one_query_of_all_pairs(monkeypatch):
+    ranx = import_ranx(monkeypatch)
+    rng = np.random.default_rng(1)
+    scores, right = rng.normal(size=300), rng.random(300) < 0.2
+    relevant = {str(row): 1 for row in [*np.flatnonzero(right), *range(1000, 1025)]}
+    run = {str(row): float(score) for row, score in enumerate(scores)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = ranx.evaluate(ranx.Qrels({"all": relevant}), ranx.Run({"all": run}), "map")
+    assert micro_ap(scores, right, int(right.sum()) + 25) == pytest.approx(expected)
+
+
+def test_micro_ap_of_nothing_right_is_zero():
+    assert micro_ap([], [], 3) == micro_ap([0.9, 0.1], [False, False], 1) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([0.5, math.nan], [True, False], 1), r"finite score for each answer, got \(2,\)"),
+        (([0.5], [True, False], 1), r"got \(1,\) and \(2,\)"),
+        (([0.5, 0.4], [True, True], 1), "2 answers can't be right of 1 pairs"),
+        (([0.5], [False], 0), "0 answers can't be right of 0 pairs"),
+    ],
+)
+def test_a_mistake_in_pairs_is_said(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        micro_ap(*arguments)
+
+
+# Moments
+
+
+def test_temporal_iou_is_the_shared_time_over_all_time():
+    rng = np.random.default_rng(0)
+    found, truth = np.sort(rng.integers(0, 12, (2, 40, 2)) + np.array([0, 0.5]), axis=-1)
+    ticks = np.arange(0, 13, 0.5)  # every border lies on one
+    for (start, end), (true_start, true_end), iou in zip(found, truth, temporal_iou(found, truth), strict=True):
+        one, other = (ticks >= start) & (ticks < end), (ticks >= true_start) & (ticks < true_end)
+        assert iou == pytest.approx((one & other).sum() / (one | other).sum())
+
+
+def test_temporal_iou_broadcasts_to_all_pairs():
+    spans = np.array([[0.0, 2.0], [1.0, 3.0], [2.0, 4.0]])
+    expected = [[1, 1 / 3, 0], [1 / 3, 1, 1 / 3], [0, 1 / 3, 1]]
+    np.testing.assert_allclose(temporal_iou(spans[:, None], spans[None]), expected)
+    assert temporal_iou([0, 2], [1, 3]) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("span", [[2.0, 2.0], [3.0, 2.0], [math.nan, 2.0], [1.0], [0.0, 1.0, 2.0]])
+def test_a_span_that_is_none_is_refused(span):
+    with pytest.raises(ValueError, match="a span needs a start before its end"):
+        temporal_iou([0, 1], span)
+
+
+def test_localisation_recall_counts_queries_with_one_good_enough_answer_near_the_top():
+    overlaps = [[0.5, 0.9], [0.49, 0.75], [0.0], []]
+    assert localisation_recall(overlaps) == {0.5: 0.25, 0.75: 0.0}
+    assert localisation_recall(overlaps, depth=2) == {0.5: 0.5, 0.75: 0.5}
+    assert localisation_recall(overlaps, (0.8,), depth=9) == {0.8: 0.25}
+
+
+@pytest.mark.parametrize(
+    "arguments", [([],), ([[0.5]], (0.0,)), ([[0.5]], (1.5,)), ([[0.5]], (0.5,), 0)], ids=["none", "0", "1.5", "depth"]
+)
+def test_localisation_recall_of_nothing_is_refused(arguments):
+    with pytest.raises(ValueError, match="needs queries"):
+        localisation_recall(*arguments)
