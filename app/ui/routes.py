@@ -13,11 +13,11 @@ from starlette.routing import BaseRoute, Route
 from app.media import Posters, Way, way_to_play
 from app.text import file_name
 from app.ui.copies import Copies
+from app.ui.site import Site
 from encoder.clips import Span
 from encoder.errors import WorldError
 from encoder.video import VideoError
 from indexer.catalog import Video
-from indexer.library import Library
 
 _LAST_PICTURE_S = 0.2  # before the end: a poster of the very end shows the last picture
 _KEPT = "private, max-age=86400"
@@ -38,10 +38,10 @@ class _Found:
 
 
 class MediaRoutes:
-    """The handlers, over one library."""
+    """The handlers, over the library of a site."""
 
-    def __init__(self, library: Library, posters: Posters, copies: Copies) -> None:
-        self._library, self._posters, self._copies = library, posters, copies
+    def __init__(self, site: Site, posters: Posters, copies: Copies) -> None:
+        self._site, self._posters, self._copies = site, posters, copies
 
     def routes(self) -> Sequence[BaseRoute]:
         """All of them; whatever else lies below /media and /thumb is not found."""
@@ -94,7 +94,7 @@ class MediaRoutes:
 
     def _find(self, request: Request) -> _Found:
         video_id = min(request.path_params["video_id"], 2**62)  # what a database can be asked for
-        catalog = self._library.catalog
+        catalog = self._site.library.catalog
         video, paths = catalog.videos([video_id]).get(video_id), catalog.paths([video_id]).get(video_id, [])
         if video is None or not paths:
             raise _Refusal(404, "There is no such video in the library.")

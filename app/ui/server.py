@@ -76,7 +76,7 @@ def build_app(library: Library, settings: Settings, folders: AllowedFolders, aut
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard, auth=auth)
-    app.router.routes.extend(MediaRoutes(library, Posters(decoders), copies).routes())
+    app.router.routes.extend(MediaRoutes(site, Posters(decoders), copies).routes())
     page = build_page(site)
     page.queue(default_concurrency_limit=4, max_size=200)
     gr.mount_gradio_app(

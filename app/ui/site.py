@@ -21,11 +21,11 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Site:
     """One library on one server, with the long work that goes on in it."""
 
-    library: Library
+    library: Library  # another one from the moment that another encoder is in use: ask for it anew in each request
     settings: Settings
     folders: AllowedFolders
     decoders: Decoders
