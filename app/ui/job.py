@@ -2,6 +2,8 @@
 
 import logging
 import time
+import uuid
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Lock, Thread
@@ -9,6 +11,7 @@ from threading import Lock, Thread
 from encoder.errors import WorldError
 
 OURS = "Something went wrong inside reelseek; the server's log says what."
+_REMEMBERED = 50  # jobs that have ended
 
 
 class JobError(WorldError):
@@ -24,6 +27,7 @@ class JobState:
     """How far a job has come."""
 
     title: str = ""  # empty: none was started yet
+    id: str = ""
     running: bool = False
     share: float = 0.0  # done, in [0, 1]
     text: str = ""
@@ -31,6 +35,7 @@ class JobState:
     left_s: float | None = None  # seconds; None: not known
     failures: tuple[tuple[str, str], ...] = ()  # (path, reason)
     error: str | None = None  # why it ended early, in a sentence
+    stopped: bool = False  # whether that is because it was asked to
     result: object = None  # what the work returned
 
 
@@ -40,9 +45,10 @@ class Job:
     def __init__(self) -> None:
         self._lock, self._thread = Lock(), Thread()
         self._state, self._started, self._stopping = JobState(), 0.0, False
+        self._past: OrderedDict[str, JobState] = OrderedDict()
 
-    def start(self, title: str, work: Callable[["Job"], object]) -> None:
-        """Run work(self) in a thread; it calls `tell` as it goes on.
+    def start(self, title: str, work: Callable[["Job"], object]) -> str:
+        """Run work(self) in a thread, which calls `tell` as it goes on, and return the job's id.
 
         Raises:
             JobError: one is running.
@@ -50,10 +56,12 @@ class Job:
         with self._lock:
             if self._state.running:
                 raise JobError(f"{self._state.title} is still running; wait until it is done.")
-            self._state, self._started = JobState(title, running=True, text="Starting"), time.monotonic()
+            state = JobState(title, uuid.uuid4().hex, running=True, text="Starting")
+            self._state, self._started = state, time.monotonic()
             self._stopping = False
             self._thread = Thread(target=self._run, args=(work,), name="reelseek-job", daemon=True)
             self._thread.start()
+            return state.id
 
     def tell(self, share: float, text: str, failure: tuple[str, str] | None = None) -> None:
         """Say how far the work is; called by the work only."""
@@ -66,12 +74,12 @@ class Job:
     def state(self) -> JobState:
         """How far it is now."""
         with self._lock:
-            state = self._state
-        if not state.running:
-            return state
-        seconds = time.monotonic() - self._started
-        left_s = seconds * (1 - state.share) / state.share if state.share > 0 and seconds > 1 else None
-        return replace(state, seconds=seconds, left_s=left_s)
+            return self._now()
+
+    def states(self) -> list[JobState]:
+        """The jobs that ended and are remembered, the one that runs, oldest first."""
+        with self._lock:
+            return [*self._past.values(), *([self._now()] if self._state.running else [])]
 
     def stop(self, wait_s: float) -> None:
         """Ask the work to end at its next word, and wait a while for it."""
@@ -79,17 +87,28 @@ class Job:
         if self.state().running:
             self._thread.join(wait_s)
 
+    def _now(self) -> JobState:
+        state = self._state
+        if not state.running:
+            return state
+        seconds = time.monotonic() - self._started
+        left_s = seconds * (1 - state.share) / state.share if state.share > 0 and seconds > 1 else None
+        return replace(state, seconds=seconds, left_s=left_s)
+
     def _run(self, work: Callable[["Job"], object]) -> None:
-        error, result = None, None
+        error, result, stopped = None, None, False
         try:
             result = work(self)
         except WorldError as fault:
             error = str(fault)
         except _Stopped:
-            error = "It was stopped; what was done so far is kept."
+            error, stopped = "It was stopped; what was done so far is kept.", True
         except Exception:
             logging.exception("a job failed")
             error = OURS
         with self._lock:
             seconds = time.monotonic() - self._started
-            self._state = replace(self._state, running=False, seconds=seconds, error=error, result=result)
+            ended = replace(self._state, running=False, seconds=seconds, error=error, stopped=stopped, result=result)
+            self._state = self._past[ended.id] = ended
+            while len(self._past) > _REMEMBERED:
+                self._past.popitem(last=False)

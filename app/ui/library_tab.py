@@ -43,15 +43,19 @@ def build_library_tab(site: Site, tab: gr.Tab, page: gr.Blocks) -> None:
         "api_visibility": "private",
     }  # fmt: skip
     gr.on([page.load, tab.select], watch, **wiring)
-    started = add.click(in_sentences(lambda text: start_indexing(site, text)), folder, None, api_visibility="private")
+
+    def begin(text: str | None) -> None:
+        start_indexing(site, text)
+
+    started = add.click(in_sentences(begin), folder, None, api_visibility="private")
     started.success(watch, **wiring)
 
 
 _NO_FOLDERS = "This server allows none; start it with: reelseek serve --folder FOLDER"
 
 
-def start_indexing(site: Site, text: str | None) -> None:
-    """Index a folder in the background.
+def start_indexing(site: Site, text: str | None) -> str:
+    """Index a folder in the background, and return the job's id.
 
     Raises:
         FolderError: it is none that visitors may use.
@@ -64,7 +68,7 @@ def start_indexing(site: Site, text: str | None) -> None:
         settings = site.settings
         return site.library.add([path], settings.workers, lambda done: _tell(job, done), settings.stall_s)
 
-    site.indexing.start(f"Indexing {file_name(path)}", work)
+    return site.indexing.start(f"Indexing {file_name(path)}", work)
 
 
 def outcome(state: JobState) -> str:

@@ -369,6 +369,20 @@ def test_a_job_can_be_stopped_between_two_words():
     job.start("Looping", work)
     job.stop(5)
     assert "stopped" in job.state().error
+    assert job.state().stopped
+
+
+def test_jobs_that_ended_are_remembered_by_their_id_with_the_one_that_runs():
+    job, go = Job(), threading.Event()
+    first = job.start("First", lambda _: 1)
+    settled(job)
+    second = job.start("Second", lambda _: go.wait(10))
+    assert [(state.id, state.running, state.result) for state in job.states()] == [
+        (first, False, 1), (second, True, None),
+    ]  # fmt: skip
+    go.set()
+    settled(job)
+    assert [state.id for state in job.states()] == [first, second]
 
 
 def test_a_job_that_fails_leaves_a_sentence(caplog):
