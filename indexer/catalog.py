@@ -5,15 +5,15 @@ instead.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain, groupby, islice
+from itertools import chain, count, groupby, islice
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, exists, func, insert, select, text, update
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -178,6 +178,27 @@ class Catalog:
         with Session(self.engine) as session, session.begin():
             session.execute(delete(File).where(File.video_id == video_id))
             _drop_orphans(session, [video_id])
+
+    def number_videos(self, ids: Mapping[str, int]) -> None:
+        """Give each video the id wanted for its content, and those that have none ids above all these."""
+        with Session(self.engine) as session, session.begin():
+            rows = session.execute(select(Video.id, Video.content).order_by(Video.id)).all()
+            others = count(max(ids.values(), default=0) + 1)
+            wanted = [(video_id, ids.get(content) or next(others)) for video_id, content in rows]
+            moves = [{"now": now, "then": -then} for now, then in wanted if now != then]
+            if not moves:
+                return
+            if self.engine.dialect.name == "sqlite":
+                session.execute(text("PRAGMA defer_foreign_keys=ON"))
+            connection = session.connection()
+            for column in (Video.id, File.video_id, Clip.video_id, Sketch.video_id):
+                table = column.class_.__table__
+                ours = table.c[column.key]
+                connection.execute(
+                    update(table).where(ours == bindparam("now")).values({ours: bindparam("then")}), moves
+                )
+                connection.execute(update(table).where(ours < 0).values({ours: -ours}))
+            _next_generation(session)
 
     def drop_lost_files(self) -> None:
         """Forget the files that have neither a video nor a reason, so that they count as new."""

@@ -1,7 +1,8 @@
 """A library on disk: the catalog, the vector index made from it, and the encoder it was built with.
 
 The folder holds `catalog.sqlite` (the truth), `vectors.faiss` (a cache), `encoder.safetensors` (a copy, so that a
-library outlives the default encoder it was built with) and `index.lock`.
+library outlives the default encoder it was built with) and `index.lock`. Once another encoder was adopted, a folder
+inside it does: see `indexer.current`.
 """
 
 import os
@@ -23,6 +24,7 @@ from encoder.decoding import DecodePool
 from encoder.errors import WorldError, in_words
 from indexer import schema
 from indexer.catalog import Catalog, CatalogError, FileState, KnownFile, is_below
+from indexer.current import ENCODER, home
 from indexer.discover import PathError, discover, resolve
 from indexer.footage import SketchError
 from indexer.query import embed_query
@@ -32,7 +34,6 @@ from indexer.vector_file import CacheError
 from indexer.vectors import VectorIndex, cached_facts, cached_generation
 
 _FORMAT = "1"
-_ENCODER = "encoder.safetensors"
 
 
 class LibraryError(WorldError):
@@ -73,9 +74,9 @@ class Library:
             schema.upgrade(catalog.engine)
             before = catalog.meta().get("encoder", checkpoint.fingerprint)
             if before != checkpoint.fingerprint and catalog.totals()[0]:
-                raise LibraryError(f"the {_ENCODER} of library {folder} is missing; put encoder {before} back there")
+                raise LibraryError(f"the {ENCODER} of library {folder} is missing; put encoder {before} back there")
             catalog.set_meta(format=_FORMAT, encoder=checkpoint.fingerprint, encoder_name=checkpoint.name)
-            checkpoint.write(folder / _ENCODER)  # last: now the library exists
+            checkpoint.write(folder / ENCODER)  # last: now the library exists
         return cls(folder, catalog, checkpoint)
 
     @classmethod
@@ -87,8 +88,13 @@ class Library:
         """
         if not exists(folder):
             raise LibraryError(f"{folder} holds no library; make one with: reelseek index FOLDER --library {folder}")
+        return cls.open_place(home(folder), catalog_url)
+
+    @classmethod
+    def open_place(cls, folder: Path, catalog_url: str | None = None) -> Self:
+        """Open the library that lies in `folder` itself, whether it is the one in use there or not; else as `open`."""
         with _in_words(folder):
-            checkpoint = load_encoder(folder / _ENCODER)
+            checkpoint = load_encoder(folder / ENCODER)
             catalog = Catalog(_url(folder, catalog_url))
             schema.upgrade(catalog.engine)
             meta = catalog.meta()
@@ -96,7 +102,7 @@ class Library:
             raise LibraryError(f"library {folder} has format {meta.get('format')}, this version reads {_FORMAT}")
         if meta["encoder"] != checkpoint.fingerprint:
             raise LibraryError(
-                f"library {folder} was built by encoder {meta['encoder']}, but its {_ENCODER} is "
+                f"library {folder} was built by encoder {meta['encoder']}, but its {ENCODER} is "
                 f"{checkpoint.fingerprint}; put the right file back or index into a new library"
             )
         return cls(folder, catalog, replace(checkpoint, name=meta["encoder_name"]))
@@ -323,6 +329,8 @@ class Library:
             LibraryError: one is changing it now.
         """
         with _in_words(self.folder):
+            if successor := self.catalog.meta().get("successor"):
+                raise LibraryError(f"encoder {successor} has taken over library {self.folder}; open it anew")
             try:
                 with self._lock.acquire(timeout=0):
                     yield
@@ -334,7 +342,7 @@ class Library:
 
 def exists(folder: Path) -> bool:
     """Whether a folder holds a library."""
-    return (folder / _ENCODER).is_file()
+    return (home(folder) / ENCODER).is_file()
 
 
 def _looks_unmounted(root: str, files: list[FileState], known: dict[str, KnownFile]) -> bool:

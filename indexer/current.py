@@ -1,0 +1,39 @@
+"""Which of the libraries in a folder is in use.
+
+A folder holds one library, or several of the same videos, one an encoder: the first in the folder itself, later ones in
+folders inside it. The file `current` names the one in use; it is replaced in one step, so that one always is.
+"""
+
+import os
+from pathlib import Path
+
+ENCODER = "encoder.safetensors"  # in the place of every library, and there last
+_POINTER, _PREFIX = "current", "encoder-"
+
+
+def home(folder: Path) -> Path:
+    """Where the library in use lies; the folder itself if the one that is named is no longer there."""
+    try:
+        name = (folder / _POINTER).read_text().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return folder
+    place = folder / name
+    return place if (place / ENCODER).is_file() else folder
+
+
+def beside(folder: Path, fingerprint: str) -> Path:
+    """Where a later library of another encoder lies."""
+    return folder / f"{_PREFIX}{fingerprint}"
+
+
+def take_into_use(folder: Path, place: Path) -> None:
+    """Name the library at a place, `folder` itself or inside it, as the one in use, for good once this returns."""
+    draft = folder / f".{_POINTER}.{os.getpid()}.tmp"
+    try:
+        with draft.open("w") as file:
+            file.write(str(place.relative_to(folder)))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(folder / _POINTER)
+    finally:
+        draft.unlink(missing_ok=True)
