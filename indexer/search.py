@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
 from indexer.align import Segment, Timeline, align
+from indexer.blas import one_blas_thread
 from indexer.catalog import Catalog, Embeddings
 from indexer.footage import BEYOND_S, Film, compare, refined
 from indexer.readings import Reading
@@ -63,9 +64,10 @@ def search(query: Query, catalog: Catalog, index: VectorIndex, k: int, spec: Cli
     """The k videos that match a query best, in whichever reading, best first."""
     if not len(index):
         return []
-    usual = usual_similarity(query.embeddings, index)
-    videos = candidates(query, usual, catalog, index, k)
-    matches = looked_at(align_videos(query, usual, catalog, videos, spec), catalog, spec)
+    with one_blas_thread():
+        usual = usual_similarity(query.embeddings, index)
+        videos = candidates(query, usual, catalog, index, k)
+        matches = looked_at(align_videos(query, usual, catalog, videos, spec), catalog, spec)
     return sorted(matches, key=lambda match: (-match.score, match.video_id))[:k]
 
 
