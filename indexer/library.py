@@ -5,6 +5,7 @@ library outlives the default encoder it was built with) and `index.lock`. Once a
 inside it does: see `indexer.current`.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ from indexer.vector_file import CacheError
 from indexer.vectors import VectorIndex, cached_facts, cached_generation
 
 _FORMAT = "1"
+_FOLDERS = "folders"  # a fact in the catalog, as JSON
 
 
 class LibraryError(WorldError):
@@ -165,8 +167,26 @@ class Library:
                 report = Update(self.catalog, self.checkpoint, progress).run(found.files, known, pool)
             report.kept = kept
             report.failed += [Failure(str(e.filename), f"can't be listed: {e.strerror}") for e in found.unreadable]
+            self._set_folders([*self.folders(), *filter(os.path.isdir, found.roots)])
             self._refresh_and_save()
             return report
+
+    def retry(
+        self,
+        paths: Iterable[str | Path],
+        workers: int | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        stall_s: float = 60.0,
+    ) -> UpdateReport:
+        """Index the files at or below the given paths that could not be indexed once more, as in `add`.
+
+        Raises:
+            LibraryError: another process is indexing, or the disk is full.
+        """
+        with self.changing():
+            failed = [path for path, file in self.catalog.files(resolve(paths)).items() if file.reason is not None]
+            self.catalog.remove_files(failed)  # else they were known to fail
+            return self.add(filter(os.path.lexists, failed), workers, progress, stall_s)
 
     def remove(self, paths: Iterable[str | Path]) -> int:
         """Forget the files at or below the given paths, not touching them on disk, and return how many there were.
@@ -183,10 +203,22 @@ class Library:
                     raise LibraryError(f"{root} is not in library {self.folder}; `reelseek status` shows what is")
                 gone |= below.keys()
             self.catalog.remove_files(gone)
+            removed = resolve(paths)
+            self._set_folders(folder for folder in self.folders() if not any(is_below(folder, r) for r in removed))
             self._refresh_and_save()
             return len(gone)
 
     # Reading
+
+    def folders(self) -> list[str]:
+        """The folders that were added, as absolute paths, without those that lie in others of them."""
+        folders: list[str] = json.loads(self.catalog.meta().get(_FOLDERS, "[]"))
+        return folders
+
+    def _set_folders(self, folders: Iterable[str]) -> None:
+        every = sorted(set(folders))
+        outer = [path for path in every if not any(is_below(path, other) for other in every if other != path)]
+        self.catalog.set_meta(**{_FOLDERS: json.dumps(outer)})
 
     def search(self, clip: str | Path, span: Span | None = None, k: int = 10) -> list[Match]:
         """Find the videos in which the scene of a clip happens.

@@ -443,3 +443,35 @@ def test_threads_may_search_while_one_indexes(filled_folder, films, clip, videos
         assert adding.result().indexed == 6
         assert verify(filled).problems == []
         assert np.array_equal(cached(filled).ids(), filled.catalog.clip_ids())
+
+
+def test_a_library_remembers_the_folders_that_were_added_but_not_those_inside_them(library, videos, clip, tmp_path):
+    clip(videos / "in" / "a.mp4", 1)
+    clip(tmp_path / "other" / "b.mp4", 2)
+    library.add([videos / "in", tmp_path / "other" / "b.mp4"])
+    assert library.folders() == [str(videos / "in")]
+    library.add([videos, tmp_path / "other"])
+    assert library.folders() == sorted([str(videos), str(tmp_path / "other")])
+    library.remove([videos])
+    assert library.folders() == [str(tmp_path / "other")]
+
+
+def test_a_file_that_could_not_be_indexed_is_tried_again_when_asked_for(library, videos, clip):
+    path = str(clip(videos / "a.mp4", 1))
+    library.add([videos])
+    known = library.catalog.files()[path]
+    library.catalog.set_file(known.state, known.content, reason="gave no picture for a minute")
+    clip(videos / "new.mp4", 2)
+    assert [failure.path for failure in library.add([videos / "a.mp4"]).failed] == [path]
+    report = library.retry([videos])
+    assert (report.indexed, report.failed, library.catalog.files()[path].reason) == (1, [], None)
+    assert str(videos / "new.mp4") not in library.catalog.files()
+
+
+def test_a_file_that_could_not_be_indexed_and_is_gone_is_forgotten_by_another_try(library, videos):
+    path = videos / "b.mp4"
+    path.write_text("no video")
+    library.add([videos])
+    path.unlink()
+    assert library.retry([videos]).failed == []
+    assert library.catalog.files() == {}
