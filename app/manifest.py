@@ -1,11 +1,15 @@
 """Manifests: CSV files that say which videos to evaluate on, and what is seen in them."""
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.whole import write_whole
 from encoder.errors import WorldError
+
+_SHOWN = 3  # names in a sentence
 
 
 class ManifestError(WorldError):
@@ -43,7 +47,7 @@ def read_manifest(path: Path) -> Manifest:
     """Read a CSV with the header path,label[,group][,split]; relative paths are relative to the CSV.
 
     Raises:
-        ManifestError: it can't be read, or a line is not as it should be.
+        ManifestError: it can't be read, a line is not as it should be, or a group is both query and gallery.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -62,7 +66,33 @@ def read_manifest(path: Path) -> Manifest:
     for line, row in rows:
         if first.setdefault(row.path, line) != line:
             raise ManifestError(f"{path} lists {row.path} twice (lines {first[row.path]} and {line})")
+    _check_groups(path, rows)
     return Manifest(path, [row for _, row in rows])
+
+
+def write_manifest(path: Path, rows: Sequence[ManifestRow]) -> None:
+    """Write a manifest, whole or not at all, with the columns that its rows have."""
+    columns = [name for name in ("path", "label", "group", "split") if getattr(rows[0], name) is not None]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([getattr(row, name) for name in columns] for row in rows)
+    write_whole(path, text.getvalue().encode())
+
+
+def _check_groups(manifest: Path, rows: Sequence[tuple[int, ManifestRow]]) -> None:
+    """Refuse a group on both sides of a split: a video would be found by its source, not by what it shows."""
+    sides: dict[str, dict[str, int]] = {"query": {}, "gallery": {}}
+    for line, row in rows:
+        if row.group is not None and row.split is not None:
+            sides[row.split].setdefault(row.group, line)
+    shared = [f"{group} (lines {line}, {sides['gallery'][group]})" for group, line in sides["query"].items()
+              if group in sides["gallery"]]  # fmt: skip
+    if shared:
+        raise ManifestError(
+            f"{manifest} has {len(shared)} groups both as query and as gallery: {', '.join(shared[:_SHOWN])}"
+            f"{', ...' if len(shared) > _SHOWN else ''}; split by group, or drop the column to measure all the same"
+        )
 
 
 def _row(manifest: Path, line: int, cells: dict[str, str | None], columns: Sequence[str]) -> ManifestRow:

@@ -31,14 +31,15 @@ def find(
         if not files:
             raise NoVideosError(f"no video found under {', '.join(map(str, videos))}; give a folder that holds some")
         return files
-    from training.datasets import read_kinetics, read_ucf101
+    from training.datasets import read_kinetics, read_ucf101, require_all
 
-    def missing(count: int, listed: int) -> None:
-        if count:
-            tell(f"{count} of the {listed} videos listed in {split} are missing and left out")
-
-    items = read_ucf101(videos[0], split) if dataset == "ucf101" else read_kinetics(videos[0], split, missing)
-    return [item.path for item in items]
+    if dataset == "ucf101":
+        return [item.path for item in require_all(read_ucf101(videos[0], split), videos[0], split)]
+    listed = read_kinetics(videos[0], split)
+    if listed.missing:
+        total = len(listed.items) + len(listed.missing)
+        tell(f"{len(listed.missing)} of the {total} videos listed in {split} are missing and left out")
+    return [item.path for item in listed.items]
 
 
 def tell_unreadable(failed: Sequence[VideoError], tell: Tell) -> None:

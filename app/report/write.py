@@ -1,7 +1,6 @@
 """Write a report to a folder."""
 
 import json
-import os
 from pathlib import Path
 
 from app.report.document import to_csv, to_document
@@ -10,6 +9,7 @@ from app.report.markdown import to_markdown
 from app.report.page import to_html
 from app.report.pictures import Thumbnails
 from app.report.plots import recall_png
+from app.whole import write_whole
 
 
 def write_report(evaluation: Evaluation, thumbnails: Thumbnails, folder: Path) -> Path:
@@ -20,18 +20,9 @@ def write_report(evaluation: Evaluation, thumbnails: Thumbnails, folder: Path) -
     """
     folder.mkdir(parents=True, exist_ok=True)
     document = json.dumps(to_document(evaluation), indent=2, ensure_ascii=False)
-    _replace(folder / "recall.png", recall_png(evaluation))
-    _replace(folder / "report.json", document.encode(errors="backslashreplace"))
-    _replace(folder / "queries.csv", to_csv(evaluation).encode())
-    _replace(folder / "report.md", to_markdown(evaluation).encode(errors="backslashreplace"))
-    _replace(folder / "report.html", to_html(evaluation, thumbnails).encode(errors="backslashreplace"))
+    write_whole(folder / "recall.png", recall_png(evaluation))
+    write_whole(folder / "report.json", document.encode(errors="backslashreplace"))
+    write_whole(folder / "queries.csv", to_csv(evaluation).encode())
+    write_whole(folder / "report.md", to_markdown(evaluation).encode(errors="backslashreplace"))
+    write_whole(folder / "report.html", to_html(evaluation, thumbnails).encode(errors="backslashreplace"))
     return folder / "report.html"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from app.manifest import Manifest, ManifestError, ManifestRow, read_manifest
+from app.manifest import Manifest, ManifestError, ManifestRow, read_manifest, write_manifest
 
 
 @pytest.fixture
@@ -91,3 +91,27 @@ def test_a_file_that_is_not_utf_8_is_said(write):
 def test_a_missing_manifest_and_a_folder_are_said(tmp_path):
     assert refused(tmp_path / "no.csv") == f"{tmp_path / 'no.csv'}: no such file or directory; give a manifest CSV"
     assert re.search("is a directory; give a manifest CSV", refused(tmp_path))
+
+
+def test_a_group_that_is_query_and_gallery_is_refused(tmp_path):
+    path = tmp_path / "manifest.csv"
+    rows = ["a.mp4,x,one,query", "b.mp4,x,one,gallery", "c.mp4,y,two,query", "d.mp4,y,two,gallery", "e.mp4,y,six,query"]
+    path.write_text("\n".join(["path,label,group,split", *rows]))
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(path)
+    assert str(caught.value) == (
+        f"{path} has 2 groups both as query and as gallery: one (lines 2, 3), two (lines 4, 5); "
+        "split by group, or drop the column to measure all the same"
+    )
+
+
+@pytest.mark.parametrize("columns", [("path", "label"), ("path", "label", "group"), ("path", "label", "split")])
+def test_what_is_written_is_read_again(tmp_path, columns):
+    values = {"label": 'jeté, "grand"', "group": "g 1", "split": "query"}
+    rows = [
+        ManifestRow(tmp_path / f"{number}.mp4", **{name: values[name] for name in columns if name != "path"})
+        for number in range(3)
+    ]
+    write_manifest(tmp_path / "manifest.csv", rows)
+    assert list(read_manifest(tmp_path / "manifest.csv").rows) == rows
+    assert (tmp_path / "manifest.csv").read_text().splitlines()[0] == ",".join(columns)
