@@ -5,7 +5,7 @@ Embeddings name the candidates and align them; of the best ones, small pictures 
 Sizes: Q query windows, V clips of a video, D embedding.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
-from indexer.align import Segment, Timeline, align
+from indexer.align import SEGMENTS, Segment, Timeline, align_all
 from indexer.blas import one_blas_thread
 from indexer.catalog import Catalog, Embeddings
 from indexer.footage import BEYOND_S, Film, compare, refined
@@ -26,6 +26,8 @@ _SAMPLE = 1000  # clips that stand for the whole library
 _MOST_ALIKE = 0.95  # similarity of unrelated clips is taken as at most this, so that equal clips stay above it
 _LOOKED_AT = 16  # segments that match best by their embeddings, whose pictures are compared with the query's: ...
 _VIDEOS = 12  # ... the best ones of so many videos, and then whichever
+_GUESSES = 2  # that a video is aligned with
+_ALIGNED_AT_ONCE = 16  # videos
 _GUESSED = 0.9  # factor on the score of readings other than the query as it is: more of them fit by chance
 
 
@@ -109,31 +111,65 @@ class Found:
     segments: list[Segment]
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """A video beside all readings."""
+
+    video_id: int
+    timeline: Timeline
+    excess: NDArray[np.float32]  # (Q, V)
+
+
 def align_videos(
     query: Query, usual: NDArray[np.float32], catalog: Catalog, video_ids: Sequence[int], spec: ClipSpec
 ) -> list[Found]:
     """What each video shows of the query, in the reading that fits it best; nothing of those just removed."""
-    found = []
-    for video_id, (spans, embeddings) in catalog.clips_of_videos(video_ids):
-        whole = Timeline(Span(0.0, spans[-1].end), np.array([span.start for span in spans]), spec.clip_s)
-        excess = _excess(query.embeddings @ embeddings.T, usual)
-        found.append(Found(video_id, spans[-1].end, *_best_reading(query, excess, whole)))
+    found: list[Found] = []
+    for start in range(0, len(video_ids), _ALIGNED_AT_ONCE):
+        shown = [
+            _Shown(
+                video_id,
+                Timeline(Span(0.0, spans[-1].end), np.array([span.start for span in spans]), spec.clip_s),
+                _excess(query.embeddings @ embeddings.T, usual),
+            )
+            for video_id, (spans, embeddings) in catalog.clips_of_videos(video_ids[start : start + _ALIGNED_AT_ONCE])
+        ]
+        found += _aligned(query, shown)
     return found
 
 
-def _best_reading(query: Query, excess: NDArray[np.float32], whole: Timeline) -> tuple[Reading, list[Segment]]:
-    """The reading whose best segment scores highest, with all its segments."""
-    best, score = 0, -np.inf
-    for number, (reading, part) in enumerate(zip(query.readings, query.parts, strict=True)):
-        trust = _GUESSED if number else 1.0
-        if trust * excess[part].max() <= score:  # a score is a mean excess at most
-            continue
-        found = trust * align(excess[part], reading.timeline, whole, most=1)[0].score
-        if found > score:
-            best, score = number, found
-    reading, trust = query.readings[best], _GUESSED if best else 1.0
-    segments = align(excess[query.parts[best]], reading.timeline, whole)
-    return reading, [reading.in_query(segment, trust) for segment in segments]
+def _aligned(query: Query, shown: Sequence[_Shown]) -> Iterator[Found]:
+    likely, best = [_likely(query, one.excess) for one in shown], dict.fromkeys(range(len(shown)), (0, -np.inf))
+    for number in range(len(query.readings)):
+        trust = _trust(number)
+        worth = [  # a score is a mean excess at most
+            i for i, one in enumerate(shown)
+            if number in likely[i] and trust * one.excess[query.parts[number]].max() > best[i][1]
+        ]  # fmt: skip
+        for i, (segment, *_) in zip(worth, _align(query, number, [shown[i] for i in worth], most=1), strict=True):
+            best[i] = max(best[i], (number, trust * segment.score), key=lambda pair: pair[1])
+    for number, reading in enumerate(query.readings):
+        fitted = [one for i, one in enumerate(shown) if best[i][0] == number]
+        for one, segments in zip(fitted, _align(query, number, fitted), strict=True):
+            in_query = [reading.in_query(segment, _trust(number)) for segment in segments]
+            yield Found(one.video_id, one.timeline.span.end, reading, in_query)
+
+
+def _likely(query: Query, excess: NDArray[np.float32]) -> set[int]:
+    """The query as it is, and the guesses whose windows find the most alike ones in a video, in the mean."""
+    nearest = excess.max(1)
+    means = [nearest[part].mean() for part in query.parts]
+    return {0, *sorted(range(1, len(means)), key=lambda number: -means[number])[:_GUESSES]}
+
+
+def _align(query: Query, number: int, shown: Sequence[_Shown], most: int = SEGMENTS) -> list[list[Segment]]:
+    """The segments of videos that match one of the readings, on the reading's clock."""
+    excesses = [one.excess[query.parts[number]] for one in shown]
+    return align_all(excesses, query.readings[number].timeline, [one.timeline for one in shown], most)
+
+
+def _trust(number: int) -> float:
+    return _GUESSED if number else 1.0
 
 
 def looked_at(found: Sequence[Found], catalog: Catalog, spec: ClipSpec) -> list[Match]:

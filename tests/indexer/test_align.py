@@ -5,7 +5,7 @@ import pytest
 
 from encoder.clips import Span
 from indexer import align as aligning
-from indexer.align import Timeline, align
+from indexer.align import Timeline, align, align_all
 
 WINDOW_S = 2.0
 
@@ -78,6 +78,20 @@ def test_the_best_score_is_that_of_a_slow_search_over_all_diagonals_and_runs(see
     excess = rng.uniform(-1, 1, (len(query.starts), len(video.starts))).astype(np.float32)
     excess.flat[0] = max(excess.flat[0], 0.1)
     assert align(excess, query, video)[0].score == pytest.approx(slow_score(excess, query, video), abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_many_videos_are_aligned_as_they_are_one_by_one(seed):
+    rng = np.random.default_rng(seed)
+    query, videos = timeline(14, 0.25), [irregular(rng, int(rng.integers(1, 40))) for _ in range(9)]
+    excesses = [rng.uniform(-1, 1, (len(query.starts), len(video.starts))).astype(np.float32) for video in videos]
+    for together, excess, video in zip(align_all(excesses, query, videos), excesses, videos, strict=True):
+        alone = align(excess, query, video)
+        assert [numbers(one) for one in together] == [pytest.approx(numbers(one), abs=1e-6) for one in alone]
+
+
+def numbers(segment):
+    return segment.video.start, segment.video.end, segment.query.start, segment.query.end, segment.score, segment.tempo
 
 
 @pytest.mark.parametrize("tempo", [1.0, 0.5, 2.0])

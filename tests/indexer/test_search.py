@@ -96,6 +96,18 @@ def test_a_video_is_aligned_in_the_reading_that_fits_it_best(films):
     assert found(films, plain, guess)[0].score == pytest.approx(0.9, abs=0.01)
 
 
+def test_a_video_is_aligned_in_the_guesses_most_like_it_however_many_there_are(films):
+    others = [reading(spoilt(films.embeddings[7], 0.1 * i)) for i in range(8)]
+    assert found(films, *others, reading(films.embeddings[7]))[0].score == pytest.approx(0.9, abs=0.01)
+
+
+def test_every_video_asked_for_is_aligned_however_many_there_are(films):
+    query = Query([reading(films.embeddings[3])])
+    aligned = align_videos(query, np.zeros(CLIPS, np.float32), films, range(50), SPEC)
+    assert sorted(one.video_id for one in aligned) == list(range(50))
+    assert max(aligned, key=lambda one: one.segments[0].score).video_id == 3
+
+
 def test_a_video_without_clips_has_no_segments(films):
     films_now = Films(1)
     films_now.clips_of_videos = lambda _: iter(())
