@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from app.logs import LogFormat, set_up_logs
 from app.progress import FileProgress, StepProgress, clock
 from app.settings import Settings
 from app.text import shown
@@ -141,23 +142,60 @@ def serve(
     library: LibraryOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on; the default is this machine only.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 7860,
-    auth: Annotated[str | None, typer.Option(metavar="USER:PASSWORD", help="Ask visitors to log in.")] = None,
+    auth: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="USER:PASSWORD",
+            help="Ask visitors to log in; may be repeated. Other users of this machine can see it: see --auth-file.",
+        ),
+    ] = None,
+    auth_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Accounts with hashed passwords, a line each, as printed by `account`."),
+    ] = None,
     folders: Annotated[
         list[Path] | None,
         typer.Option("--folder", help="A folder that may be indexed from the page; may be repeated."),
     ] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="HOST", help="A name by which visitors call this server; may be repeated."),
+    ] = None,
+    unprotected: Annotated[
+        bool, typer.Option("--unprotected", help="Let everybody in, even where others can reach the address.")
+    ] = False,
+    log: Annotated[LogFormat, typer.Option(help="Log problems as text, or every request as JSON.")] = LogFormat.TEXT,
 ) -> None:
-    """Open the web page: search, library, evaluation."""
-    if auth is not None and not all(auth.partition(":")):
-        raise typer.BadParameter("--auth takes USER:PASSWORD")
-    if host not in ("127.0.0.1", "localhost", "::1") and auth is None:
-        raise typer.BadParameter(f"--host {host} can be reached by others, so it needs --auth USER:PASSWORD")
-    from app.ui.server import run
+    """Open the web page and the HTTP API."""
+    from app.access import access_at
 
     try:
-        run(_settings(library), host, port, auth, folders or [])
+        access = access_at(host, auth or [], auth_file, names or [], unprotected)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    from app.ui.server import run
+
+    set_up_logs(log)
+    try:
+        run(_settings(library), host, port, access, folders or [])
     except _Stopped:
         _say("the page is closed")
+
+
+@app.command()
+def account(name: Annotated[str, typer.Argument(help="Of the user; without a colon.")]) -> None:
+    """Print a line for `serve --auth-file`: a name with the hash of a password, asked for or read from stdin."""
+    from app.accounts import hashed
+
+    if ":" in name or not name:
+        raise typer.BadParameter(f"{name!r} can't be a name: it needs a letter and no colon")
+    if sys.stdin.isatty():
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    if not password:
+        raise _Fault("no password came in; type one, or pipe it in")
+    typer.echo(f"{name}:{hashed(password)}")
 
 
 @app.command()

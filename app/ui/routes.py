@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from app.media import Posters, Way, way_to_play
@@ -46,7 +46,6 @@ class MediaRoutes:
     def routes(self) -> Sequence[BaseRoute]:
         """All of them; whatever else lies below /media and /thumb is not found."""
         return [
-            Route("/health", lambda _: JSONResponse({"status": "ok"})),
             Route("/media/{video_id:int}", self._media),
             Route("/thumb/{video_id:int}", self._thumb),
             Route("/media/{rest:path}", _nothing),

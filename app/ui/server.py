@@ -1,8 +1,10 @@
-"""Serve the page, the media and the health check from one process."""
+"""Serve the page, the API, the media and the health check from one process."""
 
 import logging
+import os
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -11,38 +13,44 @@ from pathlib import Path
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
+from gradio.routes import App as GradioApp
+from starlette.routing import Mount
 
+from app.access import EVERYBODY, Access
+from app.api.routes import PREFIX, build_api
+from app.limits import Limits
 from app.media import Decoders, Posters
 from app.service import open_or_create
 from app.settings import Settings
 from app.ui.copies import Copies
 from app.ui.folders import AllowedFolders
 from app.ui.guard import Guard
+from app.ui.health import HealthRoutes
+from app.ui.observer import Observer
 from app.ui.page import build_page
+from app.ui.quota import Quota
 from app.ui.routes import MediaRoutes
 from app.ui.site import Site
 from app.ui.theme import CSS, HEAD, build_theme
+from app.ui.uploads import Uploads
 from encoder.errors import WorldError
 from indexer.library import Library
 
 _COPIES = "browser"  # folder of playable copies, in the library's
-_UPLOAD = "2gb"
-_GRACE_S = 3  # for open requests, once we are asked to stop
-_STOP_JOB_S = 10.0
 
 
 class ServerError(WorldError):
     """Why the page can't be served, in one sentence."""
 
 
-def run(settings: Settings, host: str, port: int, auth: str | None, folders: list[Path]) -> None:
+def run(settings: Settings, host: str, port: int, access: Access, folders: list[Path]) -> None:
     """Serve the page until the process is asked to stop.
 
     Args:
         settings: where the library is; an empty one is made if there is none.
         host: address to listen on.
         port: to listen on; 0 for a free one.
-        auth: USER:PASSWORD that visitors must give; None to let all in.
+        access: who is let in.
         folders: what visitors may index and evaluate from.
 
     Raises:
@@ -51,14 +59,22 @@ def run(settings: Settings, host: str, port: int, auth: str | None, folders: lis
         FolderError: one of the folders does not exist.
     """
     allowed = AllowedFolders(folders)
-    with _listening(host, port) as listener, open_or_create(settings) as library:
-        app = build_app(library, settings, allowed, auth)
-        threading.Thread(target=_warm_up, args=(library,), name="reelseek-warm-up", daemon=True).start()
-        config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=_GRACE_S)
+    with (
+        _listening(host, port) as listener,
+        open_or_create(settings) as library,
+        tempfile.TemporaryDirectory(prefix="reelseek-uploads-", ignore_cleanup_errors=True) as uploads,
+    ):
+        os.environ["GRADIO_TEMP_DIR"] = uploads  # only this server's, and gone with it
+        app = build_app(library, settings, allowed, access)
+        site: Site = app.state.site
+        threading.Thread(target=_warm_up, args=(site,), name="reelseek-warm-up", daemon=True).start()
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=round(settings.grace_s)
+        )  # fmt: skip
         _Server(config, _url(host, listener)).run(sockets=[listener])
 
 
-def build_app(library: Library, settings: Settings, folders: AllowedFolders, auth: str | None = None) -> FastAPI:
+def build_app(library: Library, settings: Settings, folders: AllowedFolders, access: Access = EVERYBODY) -> FastAPI:
     """The whole server as an ASGI app; its lifespan ends the workers and running jobs."""
     decoders = Decoders()
     copies = Copies(library.folder / _COPIES, decoders)
@@ -69,27 +85,36 @@ def build_app(library: Library, settings: Settings, folders: AllowedFolders, aut
         try:
             yield
         finally:
-            site.indexing.stop(_STOP_JOB_S)
-            site.evaluating.stop(_STOP_JOB_S)
+            site.stop()
+            site.indexing.stop(settings.grace_s)
+            site.evaluating.stop(settings.grace_s)
             copies.close()
             decoders.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Guard, auth=auth)
+    app.state.site = site
+    limits = Limits(settings)
+    app.add_middleware(Uploads)  # the innermost
+    app.add_middleware(Quota, limits=limits)
+    app.add_middleware(Guard, access=access, limits=limits)
+    app.add_middleware(Observer, metrics=site.metrics)
+    app.router.routes.extend(HealthRoutes(site).routes())
     app.router.routes.extend(MediaRoutes(site, Posters(decoders), copies).routes())
+    app.mount(PREFIX, build_api(site))
     page = build_page(site)
     page.queue(default_concurrency_limit=4, max_size=200)
     gr.mount_gradio_app(
         app, page, "/", theme=build_theme(), css=CSS, head=HEAD, footer_links=[], run_history=False,
-        allowed_paths=[], show_error=False, max_file_size=_UPLOAD, ssr_mode=False, mcp_server=False,
+        allowed_paths=[], show_error=False, max_file_size=limits.upload_bytes, ssr_mode=False, mcp_server=False,
         enable_monitoring=False, pwa=False,
     )  # fmt: skip
     return app
 
 
-def _warm_up(library: Library) -> None:
+def _warm_up(site: Site) -> None:
     with suppress(WorldError):  # the first search will say it
-        library.warm_up()
+        site.library.warm_up()
+    site.warm.set()
 
 
 class _Server(uvicorn.Server):
@@ -107,6 +132,12 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # open pages are cut off: nothing to report
+        app = self.config.app
+        assert isinstance(app, FastAPI)
+        app.state.site.stop()
+        for route in app.routes:
+            if isinstance(route, Mount) and isinstance(route.app, GradioApp):
+                route.app.stop_event.set()  # ends the connections by which pages only show that they are open
         await super().shutdown(sockets)
 
 

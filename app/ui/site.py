@@ -1,15 +1,17 @@
 """Everything that the visitors of one server share."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import wraps
 from html import escape
+from threading import Event
 from typing import ParamSpec, TypeVar
 
 import gradio as gr
 
 from app.media import Decoders
+from app.metrics import Metrics, Reading
 from app.settings import Settings
 from app.ui.folders import AllowedFolders
 from app.ui.job import OURS, Job
@@ -31,6 +33,31 @@ class Site:
     decoders: Decoders
     indexing: Job = field(default_factory=Job)
     evaluating: Job = field(default_factory=Job)
+    warm: Event = field(default_factory=Event)  # set once a search need not wait for anything to be loaded
+    stopping: Event = field(default_factory=Event)
+    metrics: Metrics = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.metrics = Metrics(self._readings)
+
+    def stop(self) -> None:
+        """Ask the long work to end where it can be gone on with; waits for nothing."""
+        self.stopping.set()
+        for job in (self.indexing, self.evaluating):
+            job.stop(0)
+
+    def _readings(self) -> Iterator[Reading]:
+        videos, clips, seconds = self.library.catalog.totals()
+        yield "reelseek_videos", "Videos in the library", {"": videos}
+        yield "reelseek_clips", "Searchable clips in the library", {"": clips}
+        yield "reelseek_video_seconds", "Length of all videos in the library", {"": seconds}
+        states = {"indexing": self.indexing.state(), "evaluating": self.evaluating.state()}
+        running = {name: float(state.running) for name, state in states.items()}
+        shares = {name: state.share for name, state in states.items()}
+        failed = {name: float(len(state.failures)) for name, state in states.items()}
+        yield "reelseek_job_running", "Whether the job runs now", running
+        yield "reelseek_job_share", "How much of the job is done, from 0 to 1", shares
+        yield "reelseek_job_failed_files", "Files that the job could not read", failed
 
 
 def in_sentences(handler: Callable[_P, _R]) -> Callable[_P, _R]:

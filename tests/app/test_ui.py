@@ -13,6 +13,8 @@ import pytest
 import torch
 from starlette.testclient import TestClient
 
+from app.access import Access
+from app.accounts import Accounts
 from app.media import Decoders, Way
 from app.settings import Settings
 from app.ui import cards, evaluate_tab, library_tab, search_tab
@@ -67,7 +69,7 @@ def serving(*how):
     """A client of the whole server. Gradio leaves event loops open, which is not ours to be warned of."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
-        client = TestClient(build_app(*how))
+        client = TestClient(build_app(*how), base_url="http://localhost")
         gc.collect()
     with client:
         yield client
@@ -185,7 +187,7 @@ def test_the_page_asks_nothing_of_other_machines(client):
 
 
 def test_a_password_protects_page_media_and_api_but_not_the_health_check(library, settings, ids):
-    with serving(library, settings, AllowedFolders([]), "ann:s:cret") as client:
+    with serving(library, settings, AllowedFolders([]), Access(Accounts.of(["ann:s:cret"]))) as client:
         addresses = ["/", "/config", "/gradio_api/info", f"/media/{ids['long.mp4']}", f"/thumb/{ids['long.mp4']}?t=1"]
         for given in (None, "ann:wrong", "ann:s:cre", "bob:s:cret"):
             headers = {"authorization": f"Basic {base64.b64encode(given.encode()).decode()}"} if given else {}
@@ -199,7 +201,7 @@ def test_a_password_protects_page_media_and_api_but_not_the_health_check(library
 
 def test_other_sites_may_not_act(client):
     got = client.post("/gradio_api/queue/join", headers={"sec-fetch-site": "cross-site"}, json={})
-    assert (got.status_code, got.text) == (403, "Other sites may not act here.")
+    assert (got.status_code, got.text) == (403, '{"detail":"Other sites may not act here."}')
 
 
 # Folders
@@ -431,9 +433,9 @@ def test_a_port_in_use_is_one_sentence(settings):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ServerError, match=f"can't listen on 127.0.0.1 port {port}: address already in use"):
-            run(settings, "127.0.0.1", port, None, [])
+            run(settings, "127.0.0.1", port, Access(), [])
 
 
 def test_a_folder_that_does_not_exist_is_one_sentence(settings, tmp_path):
     with pytest.raises(FolderError, match="is no folder"):
-        run(settings, "127.0.0.1", 0, None, [tmp_path / "none"])
+        run(settings, "127.0.0.1", 0, Access(), [tmp_path / "none"])

@@ -1,0 +1,1 @@
+"""The HTTP API: search, index and status for programs."""

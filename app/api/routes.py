@@ -1,0 +1,100 @@
+"""The routes of the API, with their documentation at `/api/v1/docs` and the OpenAPI document beside it."""
+
+from typing import Annotated, Any
+
+from fastapi import FastAPI, File, Form, Response, UploadFile
+from fastapi_offline import FastAPIOffline
+
+from app import service
+from app.api.errors import ApiError, answer_errors
+from app.api.models import IndexRequest, Job, Match, Problem, Status
+from app.api.queries import file_of, on_disk, span_of
+from app.ui.library_tab import start_indexing
+from app.ui.site import Site
+
+PREFIX = "/api/v1"
+_MOST = 1000  # videos of one answer
+_DESCRIPTION = """
+Where a moving scene happens in a video collection. Every error is `{"detail": sentence}`. Requests are limited as
+`docs/service.md` says: 413 is a body that is too large, 429 comes with `Retry-After` in seconds.
+"""
+_Seconds = Annotated[float | None, Form(ge=0, allow_inf_nan=False)]
+
+
+def build_api(site: Site) -> FastAPI:
+    """The API over a site, to be mounted at PREFIX."""
+    api = FastAPIOffline(
+        title="reelseek", version="1", description=_DESCRIPTION, redoc_url=None, static_url="/assets",
+        responses={code: {"model": Problem} for code in (413, 429)},
+    )  # fmt: skip
+    answer_errors(api)
+    _add_search(api, site)
+    _add_jobs(api, site)
+
+    @api.get("/status")
+    def status() -> Status:
+        """What the library holds, and which files could not be read and why."""
+        return Status.model_validate(service.status(site.library))
+
+    return api
+
+
+def _add_search(api: FastAPI, site: Site) -> None:
+    @api.post("/search", responses=_problems(404, 410, 415, 422))
+    def search(
+        clip: Annotated[UploadFile | None, File(description="The example: a video file.")] = None,
+        video: Annotated[int | None, Form(description="Instead of a clip: a video of the library.")] = None,
+        start: _Seconds = None,
+        end: _Seconds = None,
+        k: Annotated[int, Form(ge=1, le=_MOST, description="Videos to answer with, at most.")] = 10,
+    ) -> list[Match]:
+        """Find the videos, and the moments in them, in which a scene happens; best first.
+
+        Send a clip or name a video; `start` and `end` narrow it down to the scene, in seconds.
+        """
+        span = span_of(start, end)
+        if (clip is None) == (video is None):
+            raise ApiError(422, "Send either a clip or the id of a video.")
+        if clip is not None:
+            with on_disk(clip) as path:
+                matches = site.library.search(path, span, k)
+        else:
+            matches = site.library.search(file_of(site.library, video or 0), span, k)
+        return [Match.model_validate(row) for row in service.search_rows(site.library, matches)]
+
+
+def _add_jobs(api: FastAPI, site: Site) -> None:
+    @api.post("/jobs", status_code=202, responses=_problems(403, 409, 422))
+    def index(request: IndexRequest, response: Response) -> Job:
+        """Index a folder in the background: what is new, changed, moved or gone. One run goes on at a time."""
+        job = _job(site, start_indexing(site, request.path))
+        response.headers["location"] = f"{PREFIX}/jobs/{job.id}"
+        return job
+
+    @api.get("/jobs")
+    def jobs() -> list[Job]:
+        """The indexing run that goes on and those before it since the server was started, oldest first."""
+        return [Job.of(state) for state in site.indexing.states()]
+
+    @api.get("/jobs/{job_id}", responses=_problems(404))
+    def job(job_id: str) -> Job:
+        """How far a run is, or what it did."""
+        return _job(site, job_id)
+
+    @api.delete("/jobs/{job_id}", status_code=202, responses=_problems(404))
+    def stop(job_id: str) -> Job:
+        """Stop a run after the video it is at; what is in the library by then stays."""
+        if _job(site, job_id).status == "running":
+            site.indexing.stop(0)
+        return _job(site, job_id)
+
+
+def _job(site: Site, job_id: str) -> Job:
+    state = next((state for state in site.indexing.states() if state.id == job_id), None)
+    if state is None:
+        raise ApiError(404, "There is no such job; those of before the server's last start are forgotten.")
+    return Job.of(state)
+
+
+def _problems(*codes: int) -> dict[int | str, dict[str, Any]]:
+    return {code: {"model": Problem} for code in codes}

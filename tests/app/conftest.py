@@ -1,0 +1,60 @@
+import gc
+import warnings
+from contextlib import contextmanager
+
+import pytest
+
+HTML_NAME = "<img src=x onerror=alert(1)>.mp4"
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory, moving_video):
+    """A folder with a long video, one whose name is HTML, and one that no browser plays."""
+    folder = tmp_path_factory.mktemp("films")
+    moving_video(folder / "long.mp4", 8, seed=1)
+    moving_video(folder / HTML_NAME, 3, seed=2)
+    moving_video(folder / "old.mkv", 3, seed=3, codec="mpeg4")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def served_library(tmp_path_factory, films, small_encoder):
+    """A library of those films, made by a small untrained encoder."""
+    from encoder.checkpoint import load_encoder
+    from indexer.library import Library
+
+    with Library.create(tmp_path_factory.mktemp("home") / "library", load_encoder(small_encoder)) as library:
+        library.add([films], workers=1)
+        yield library
+
+
+@pytest.fixture(scope="session")
+def served_settings(served_library):
+    from app.settings import Settings
+
+    return Settings(library=served_library.folder, workers=1)
+
+
+@pytest.fixture(scope="session")
+def serving():
+    """serving(library, settings, folders, ...): a client of the whole server, as `build_app` makes it."""
+    return _serving
+
+
+@contextmanager
+def _serving(*how):
+    """Gradio leaves event loops open, which is not ours to be warned of."""
+    from starlette.testclient import TestClient
+
+    from app.ui.server import build_app
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        client = TestClient(build_app(*how), base_url="http://localhost")
+        gc.collect()
+    with client:
+        yield client
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        del client
+        gc.collect()
