@@ -14,7 +14,7 @@ def build_theme() -> gr.themes.Base:
         radius_size=gr.themes.sizes.radius_lg, font=sans, font_mono=mono,
     ).set(
         button_primary_background_fill="*primary_600", button_primary_background_fill_hover="*primary_700",
-        button_primary_background_fill_dark="*primary_600", button_primary_background_fill_hover_dark="*primary_500",
+        button_primary_background_fill_dark="*primary_600", button_primary_background_fill_hover_dark="*primary_700",
         button_primary_text_color="white", button_primary_text_color_dark="white",
         body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_400",
     )  # fmt: skip
