@@ -11,10 +11,10 @@ score above right ones of another.
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
@@ -111,14 +111,22 @@ class Copier:
 
 def write_video(path: Path, frames: Frames, fps: float, crf: int) -> None:
     """Write H.264, without the last row or column where there is an odd number of them."""
-    height, width = (side // 2 * 2 for side in frames.shape[1:3])
+    write_pieces(path, [frames], fps, crf)
+
+
+def write_pieces(path: Path, pieces: Iterable[Frames], fps: float, crf: int) -> None:
+    """Write as `write_video` what comes in pieces of one size, of which the first is not empty."""
+    left = iter(pieces)
+    first = next(left)
+    height, width = (side // 2 * 2 for side in first.shape[1:3])
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"preset": "veryfast", "crf": str(crf)}
         stream.codec_context.thread_count = 1
-        for frame in frames[:, :height, :width]:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")))
+        for frame in chain(first, chain.from_iterable(left)):
+            cropped = np.ascontiguousarray(frame[:height, :width])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(cropped, "rgb24")))
         container.mux(stream.encode())
 
 
