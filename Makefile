@@ -1,4 +1,5 @@
-# Everything here sets itself up: a virtual environment in .venv with pinned versions, nothing installed elsewhere.
+# Everything here sets itself up: a virtual environment in .venv with pinned versions, nothing installed elsewhere but a
+# browser for the tests of the page, where root runs them on Debian.
 #
 #   make demo                  a searchable library in the browser, of sample videos made on the spot
 #   make demo VIDEOS=~/Videos  the same with your own
@@ -14,7 +15,7 @@ TORCH = 2.13.0
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test lint types unit clean
+.PHONY: demo test lint types unit browser clean
 
 demo: $(READY)
 	@if [ -z "$(VIDEOS)" ]; then $(BIN)/reelseek sample $(DEMO)/videos; fi
@@ -30,8 +31,17 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-unit: $(READY)
+unit: $(READY) browser
 	$(BIN)/pytest
+
+# Without it, the tests of the page are skipped, and say so.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0; \
+	echo "installing chromium for the tests of the page"; export DEBIAN_FRONTEND=noninteractive; \
+	{ timeout 120 apt-get -qq update && timeout 400 apt-get -qq -y --no-install-recommends \
+	-o DPkg::Lock::Timeout=60 install chromium fonts-dejavu-core; } </dev/null >/dev/null || \
+	echo "chromium could not be installed: the tests of the page are skipped" >&2
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info

@@ -1,18 +1,18 @@
-"""What a browser can show of a video: whether it plays the file, a poster of any moment, and how a copy is written.
+"""What a browser can show of a video: whether it plays the file, the picture of any moment, how a copy is written.
 
 All decoding happens in worker processes.
 """
 
+import math
 import os
-from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from enum import Enum
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from queue import Queue
-from threading import Lock
 
 import av
 import cv2
@@ -24,7 +24,7 @@ from encoder.decoding import Decoded, DecodePool, Event, Failed, Job, Opened
 from encoder.video import VideoError, VideoInfo
 
 _DECODERS, _STALL_S = 2, 20.0
-_POSTER, _POSTERS = 360, 500  # pixels, the longer side; how many are kept in memory
+_ONE_PASS_S = 2.0  # from one picture to the next of a strip: further apart, seeking is quicker than decoding on
 _WRAP_LIMIT_BYTES = 1 << 30
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -90,14 +90,20 @@ class Decoders:
             pool.close()
 
     def info(self, path: str) -> VideoInfo:
-        """What the header of a video says.
+        """What the header of a video says; its length is measured where the header does not say it, as of recordings.
 
         Raises:
             VideoError: the file can't be read.
         """
-        with self._decode(Job(path, ClipSpec(frames=1, fps=1, size=8, hop=1), Span(0, 0.5))) as events:
+        info, _ = self._looked_at(path, 0.5)
+        return info if info.duration else replace(info, duration=self._looked_at(path, math.inf)[1])
+
+    def _looked_at(self, path: str, end: float) -> tuple[VideoInfo, float]:
+        """What the header says, and where the pictures before `end` end."""
+        with self._decode(Job(path, ClipSpec(frames=1, fps=1, size=8, hop=1), Span(0, end))) as events:
             seen = list(events)  # to the end: a decoder that is left in the middle must be started anew
-        return next(event.info for event in seen if isinstance(event, Opened))
+        info = next(event.info for event in seen if isinstance(event, Opened))
+        return info, max(event.spans[-1].end for event in seen if isinstance(event, Decoded))
 
     def picture(self, path: str, seconds: float, size: int) -> Picture:
         """The picture shown at a time, as a square.
@@ -121,6 +127,22 @@ class Decoders:
                 if isinstance(event, Decoded):
                     yield from event.frames[:, 0]
 
+    def strip(self, path: str, span: Span, count: int, size: int) -> list[Picture]:
+        """So many pictures spread evenly over a part of a video, as squares; the last ones may be equal.
+
+        Raises:
+            VideoError: the file can't be read, or ends before the part.
+        """
+        step = span.duration / count
+        if step <= _ONE_PASS_S:
+            seen = list(self.pictures(path, span, 1 / step, size))[:count]
+        else:
+            seen = [self.picture(path, span.start, size)]
+            for i in range(1, count):
+                with suppress(VideoError):  # a header may promise more than there is
+                    seen.append(self.picture(path, span.start + i * step, size))
+        return seen + [seen[-1]] * (count - len(seen))
+
     @contextmanager
     def _decode(self, job: Job) -> Iterator[Iterator[Event]]:
         pool = self._idle.get()
@@ -136,37 +158,6 @@ def _checked(path: str, events: Iterator[Event | None]) -> Iterator[Event]:
             raise VideoError(path, event.reason)
         if event is not None:
             yield event
-
-
-class Posters:
-    """Small JPEG pictures of moments, the latest ones kept."""
-
-    def __init__(self, decoders: Decoders) -> None:
-        self._decoders = decoders
-        self._kept: OrderedDict[tuple[str, float], bytes] = OrderedDict()
-        self._lock = Lock()
-
-    def jpeg(self, path: str, content: str, seconds: float, width: int, height: int) -> bytes:
-        """A poster in the given shape.
-
-        Raises:
-            VideoError: the file can't be read, or ends before that time.
-        """
-        key = (content, seconds)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        square = self._decoders.picture(path, seconds, _POSTER)
-        shaped = cv2.resize(square, fitted(width, height, _POSTER), interpolation=cv2.INTER_AREA)
-        done, array = cv2.imencode(".jpg", cv2.cvtColor(shaped, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
-        assert done
-        jpeg = array.tobytes()
-        with self._lock:
-            self._kept[key] = jpeg
-            while len(self._kept) > _POSTERS:
-                self._kept.popitem(last=False)
-        return jpeg
 
 
 def fitted(width: int, height: int, longer: int) -> tuple[int, int]:

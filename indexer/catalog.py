@@ -121,6 +121,13 @@ class Catalog:
                     found.setdefault(video_id, []).append(path)
         return found
 
+    def named(self, text: str, most: int) -> dict[int, str]:
+        """Videos with a path that holds a text, in whatever case, newest first: a path of each by its id."""
+        query = select(File.video_id, File.path).where(File.video_id.is_not(None)).order_by(File.id.desc()).limit(most)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.where(File.path.icontains(text, autoescape=True)) if text else query)
+            return {video_id: path for video_id, path in rows if video_id is not None}
+
     def set_file(
         self, state: FileState, content: str | None, *, video_id: int | None = None, reason: str | None = None
     ) -> None:

@@ -64,6 +64,9 @@ def cut(pictures: NDArray[np.uint8], box: Box, size: int) -> NDArray[np.uint8]:
 def without_bars(pictures: NDArray[np.uint8]) -> Box | None:
     """The picture between bars of one colour at the edges of (N, S, S, 3) pictures; None where there are none."""
     some = pictures[_some(len(pictures))]
+    last = pictures.shape[1] - 1
+    if not (_even(some[:, ::last], 2).any() or _even(some[:, :, ::last], 1).any()):  # most often, told at once
+        return None
     rows, columns = (_even(some, axis) for axis in (2, 1))
     (top, bottom), (left, right) = _between(rows), _between(columns)
     smallest = _SMALLEST * pictures.shape[1]
@@ -78,9 +81,7 @@ def insets(pictures: NDArray[np.uint8]) -> list[Box]:
     upright, level = _lasting_edges(_thumbnails(pictures, side))
     first, second = np.triu_indices(side + 1, round(_SMALLEST * side))  # of grid lines
     beside, above = _along(upright, first, second), _along(level, first, second)  # (P, lines)
-    sides = beside >= _EVIDENT, above >= _EVIDENT
-    found = sides[0][:, first] & sides[0][:, second] & sides[1][:, first].T & sides[1][:, second].T
-    rows, columns = np.nonzero(found)  # which pair of level lines, which pair of upright lines
+    rows, columns = _rectangles(beside >= _EVIDENT, above >= _EVIDENT, first, second)
     edges = np.stack([first[columns], first[rows], second[columns], second[rows]])
     scores = np.stack([
         beside[rows, edges[0]], above[columns, edges[1]], beside[rows, edges[2]], above[columns, edges[3]],
@@ -91,6 +92,25 @@ def insets(pictures: NDArray[np.uint8]) -> list[Box]:
     order = np.flatnonzero(kept)[np.argsort(-means[kept], kind="stable")]
     whole = Box(0.0, 0.0, 1.0, 1.0)
     return _distinct([whole, *(Box(*(edges[:, i] / side).tolist()) for i in order[:_LOOKED_THROUGH])])[1 : _MOST + 1]
+
+
+def _rectangles(
+    beside: NDArray[np.bool_], above: NDArray[np.bool_], first: NDArray[np.intp], second: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which pair of level lines and which pair of upright lines are evident along each other."""
+    level, upright = (np.flatnonzero(_together(lines)[first, second]) for lines in (above, beside))
+    ends = [each[:, None] for each in (first[level], second[level])]
+    found = above[upright, ends[0]] & above[upright, ends[1]]
+    for end in (first[upright], second[upright]):
+        found &= beside[level[:, None], end]
+    rows, columns = np.nonzero(found)
+    return level[rows], upright[columns]
+
+
+def _together(lines: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether any of the (P, lines) has both, for each two lines."""
+    counts = lines.astype(np.float32)
+    return np.asarray(counts.T @ counts > 0)
 
 
 def _distinct(boxes: list[Box]) -> list[Box]:
@@ -119,9 +139,9 @@ def _lasting_edges(pictures: NDArray[np.float32]) -> tuple[NDArray[np.float32], 
 
 def _across(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     """From 0 to 1, (row, upright line); above all at the picture's own border, which can be that of an inset too."""
-    steps = np.quantile(
-        np.abs(np.diff(pictures, axis=2)).max(-1), 1 - _SHOWN, axis=0
-    )  # of the colour that differs most
+    red, green, blue = np.moveaxis(np.abs(np.diff(pictures, axis=2)), -1, 0)
+    most = np.maximum(np.maximum(red, green), blue)  # far sooner than the maximum along so short an axis
+    steps = np.quantile(most, 1 - _SHOWN, axis=0)
     around = np.pad(steps, ((0, 0), (_BESIDE, _BESIDE)), mode="edge")
     ridge = steps - (around[:, : -2 * _BESIDE] + around[:, 2 * _BESIDE :]) / 2  # texture is as sharp all over
     sharp = ridge.clip(0, _SHARP) / _SHARP

@@ -12,14 +12,14 @@ from encoder.clips import ClipSpec, Span
 from encoder.decoding import Decoded, DecodePool, Failed, Job
 from encoder.video import VideoError
 from indexer.align import Timeline
-from indexer.insets import cut, insets, without_bars
+from indexer.insets import Box, cut, insets, without_bars
 from indexer.pipeline import Encoded, encode_videos
 from indexer.readings import (
     FINER,
     OTHER_STRIDES,
-    Pictures,
     Reading,
     Shots,
+    Strip,
     as_it_is,
     embedded,
     resampled,
@@ -41,30 +41,34 @@ def embed_query(clip: str | Path, span: Span | None, checkpoint: Checkpoint, poo
         VideoError: the clip can't be read.
     """
     span, spec = span or Span(0.0, inf), checkpoint.spec
-    read = _pictures(clip, span, spec, pool)
-    if read is None:
+    strip = _strip(clip, span, spec, pool)
+    if strip is None:
         return Query([_long_reading(clip, span, checkpoint, pool)])
-    shots = [as_it_is(*read, spec), *_guesses(*read, clip, spec, pool)]
+    shots = [as_it_is(strip, spec), *_guesses(strip, clip, spec, pool)]
     return Query(embedded(shots, checkpoint.embed(np.concatenate([one.frames for one in shots]))))
 
 
-def _guesses(pictures: Pictures, shown: Span, clip: str | Path, spec: ClipSpec, pool: DecodePool) -> Iterator[Shots]:
+def _guesses(strip: Strip, clip: str | Path, spec: ClipSpec, pool: DecodePool) -> Iterator[Shots]:
     """The query at other tempos, the picture between its bars, the videos that may lie in it, and tempos of these."""
-    bars, boxes = without_bars(pictures), insets(pictures)
+    bars, boxes = without_bars(strip.pictures), insets(strip.pictures)
     if bars or boxes:
-        larger = _pictures(clip, shown, replace(spec, size=_LARGER * spec.size), pool)
+        larger = _strip(clip, strip.span, replace(spec, size=_LARGER * spec.size), pool)
         assert larger is not None  # it was short enough before
-        parts = [cut(larger[0], box, spec.size) for box in boxes]
-        yield from (resampled(part, shown, spec, apart=_INSIDE_S) for part in parts)
-        yield from (resampled(part, shown, spec, stride) for part in parts[:1] for stride in OTHER_STRIDES)
+        parts = [_part(larger, box, spec) for box in boxes]
+        yield from (resampled(part, spec, apart=_INSIDE_S) for part in parts)
+        yield from (resampled(part, spec, stride) for part in parts[:1] for stride in OTHER_STRIDES)
         if bars:
-            pictures = cut(larger[0], bars, spec.size)
-            yield resampled(pictures, shown, spec, apart=_INSIDE_S)
-    yield from (resampled(pictures, shown, spec, stride) for stride in OTHER_STRIDES)
+            strip = _part(larger, bars, spec)
+            yield resampled(strip, spec, apart=_INSIDE_S)
+    yield from (resampled(strip, spec, stride) for stride in OTHER_STRIDES)
 
 
-def _pictures(clip: str | Path, span: Span, spec: ClipSpec, pool: DecodePool) -> tuple[Pictures, Span] | None:
-    """All pictures of a part of a clip, `FINER` to a grid frame, and when they are shown; None if it is a long part."""
+def _part(larger: Strip, box: Box, spec: ClipSpec) -> Strip:
+    return Strip(cut(larger.pictures, box, spec.size), larger.span)
+
+
+def _strip(clip: str | Path, span: Span, spec: ClipSpec, pool: DecodePool) -> Strip | None:
+    """All pictures of a part of a clip, `FINER` to a grid frame; None if it is a long part."""
     fps = spec.fps * FINER
     if _LONGEST_S < span.duration < inf:
         return None
@@ -77,7 +81,7 @@ def _pictures(clip: str | Path, span: Span, spec: ClipSpec, pool: DecodePool) ->
             batches.append(event)
     pictures = np.concatenate([batch.frames[:, 0] for batch in batches])
     shown = Span(batches[0].spans[0].start, batches[-1].spans[-1].end)
-    return (pictures, shown) if shown.duration <= _LONGEST_S else None
+    return Strip(pictures, shown) if shown.duration <= _LONGEST_S else None
 
 
 def _long_reading(clip: str | Path, span: Span, checkpoint: Checkpoint, pool: DecodePool) -> Reading:

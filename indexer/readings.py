@@ -24,13 +24,26 @@ OTHER_STRIDES = (2, 3, 6, 8)  # pictures from one frame to the next, so tempos 2
 _CLOSE_S = 1 / 4  # from one window to the next of a query as it is
 
 
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """The pictures of a query, or a part of each, evenly spread over when they are shown."""
+
+    pictures: Pictures
+    span: Span  # seconds of the file
+
+    @cached_property
+    def film(self) -> Film:
+        """Small grey ones, which all readings of these pictures share."""
+        return Film.of(self.pictures, self.span)
+
+
 @dataclass(frozen=True)
 class Shots:
     """The clips of a reading, still to be embedded."""
 
     frames: NDArray[np.uint8]  # (Q, T, S, S, 3)
     timeline: Timeline  # on the reading's clock
-    pictures: Pictures  # that the clips are made of
+    strip: Strip  # that the clips are made of
     rate: float  # seconds of the reading for each second of the query
 
 
@@ -41,15 +54,7 @@ class Reading:
     timeline: Timeline
     embeddings: NDArray[np.float32]  # (Q, D)
     rate: float = 1.0  # seconds of the reading for each second of the query
-    pictures: Pictures | None = None  # evenly spread over the query; none of a long one
-
-    @cached_property
-    def film(self) -> Film | None:
-        """The pictures on the query's clock."""
-        if self.pictures is None:
-            return None
-        span = self.timeline.span
-        return Film.of(self.pictures, Span(span.start / self.rate, span.end / self.rate))
+    strip: Strip | None = None  # none of a long query
 
     def in_query(self, segment: Segment, trust: float) -> Segment:
         """A segment of the reading as one of the query, its score times `trust`."""
@@ -57,21 +62,21 @@ class Reading:
         return replace(segment, query=span, score=segment.score * trust, tempo=segment.tempo * self.rate)
 
 
-def as_it_is(pictures: Pictures, span: Span, spec: ClipSpec) -> Shots:
+def as_it_is(strip: Strip, spec: ClipSpec) -> Shots:
     """The windows of a query, closer together than those of guesses; see `resampled`."""
-    return resampled(pictures, span, spec, apart=_CLOSE_S)
+    return resampled(strip, spec, apart=_CLOSE_S)
 
 
-def resampled(pictures: Pictures, span: Span, spec: ClipSpec, stride: int = FINER, apart: float = 1.0) -> Shots:
+def resampled(strip: Strip, spec: ClipSpec, stride: int = FINER, apart: float = 1.0) -> Shots:
     """The windows of a guess: that a query is `stride / FINER` times as slow as what it was.
 
     Args:
-        pictures: the query, or a part of its picture, `FINER` to a grid frame.
-        span: when they are shown, in seconds of the file.
+        strip: the query, or a part of its picture, `FINER` pictures to a grid frame.
         spec: of the library's clips.
         stride: pictures from one frame to the next.
         apart: seconds of the reading from one window to the next.
     """
+    pictures, span = strip.pictures, strip.span
     step = stride * max(1, round(apart * spec.fps))
     last, rate = max(0, len(pictures) - 1 - (spec.frames - 1) * stride), FINER / stride
     begins = np.array(sorted({*range(0, last + 1, step), last}))
@@ -79,11 +84,11 @@ def resampled(pictures: Pictures, span: Span, spec: ClipSpec, stride: int = FINE
     starts = span.start + begins / (spec.fps * FINER)
     timeline = Timeline(Span(span.start * rate, span.end * rate), starts * rate, spec.clip_s)
     frames = pictures[shown.clip(max=len(pictures) - 1)]  # a short query holds its last picture
-    return Shots(frames, timeline, pictures, rate)
+    return Shots(frames, timeline, strip, rate)
 
 
 def embedded(shots: Sequence[Shots], embeddings: NDArray[np.float32]) -> list[Reading]:
     """The readings whose clips, one after the other, have the given embeddings."""
     ends = np.cumsum([len(one.frames) for one in shots])
     parts = np.split(embeddings, ends[:-1])
-    return [Reading(one.timeline, part, one.rate, one.pictures) for one, part in zip(shots, parts, strict=True)]
+    return [Reading(one.timeline, part, one.rate, one.strip) for one, part in zip(shots, parts, strict=True)]

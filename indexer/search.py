@@ -95,15 +95,12 @@ def candidates(query: Query, usual: NDArray[np.float32], catalog: Catalog, index
 
 
 def _most_promising(excess: NDArray[np.float32], ids: NDArray[np.int64], video_of: Mapping[int, int]) -> list[int]:
-    total: dict[int, float] = {}
-    for row, row_ids in zip(excess.tolist(), ids.tolist(), strict=True):
-        best: dict[int, float] = {}
-        for value, clip_id in zip(row, row_ids, strict=True):  # best first
-            if clip_id in video_of:
-                best.setdefault(video_of[clip_id], value)
-        for video_id, value in best.items():
-            total[video_id] = total.get(video_id, 0.0) + value
-    return sorted(total, key=lambda video_id: (-total[video_id], video_id))
+    clips, which = np.unique(ids, return_inverse=True)
+    videos, of_clip = np.unique([video_of.get(clip, -1) for clip in clips.tolist()], return_inverse=True)
+    best = np.zeros((len(ids), len(videos)))
+    np.maximum.at(best, (np.arange(len(ids))[:, None], of_clip[which].reshape(ids.shape)), excess)
+    ranked = videos[np.lexsort((videos, -best.sum(0)))]
+    return [int(video) for video in ranked if video >= 0]
 
 
 @dataclass(frozen=True)
@@ -194,10 +191,10 @@ def looked_at(found: Sequence[Found], catalog: Catalog, spec: ClipSpec) -> list[
 
 
 def _looked_at(found: Found, segment: Segment, catalog: Catalog, spec: ClipSpec) -> Segment:
-    film = found.reading.film
+    strip = found.reading.strip
     starts = Span(max(0.0, segment.video.start - BEYOND_S - spec.clip_s), segment.video.end + BEYOND_S)
-    packed = catalog.sketches(found.video_id, starts) if film else []
-    agreement = compare(film, Film.from_sketches(packed, spec.fps), segment) if film and packed else None
+    packed = catalog.sketches(found.video_id, starts) if strip else []
+    agreement = compare(strip.film, Film.from_sketches(packed, spec.fps), segment) if strip and packed else None
     return refined(segment, agreement, found.end) if agreement else segment
 
 

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "training": ["encoder", "training", "indexer.evaluation"],
     "app": ["app", "encoder", "indexer"],
 }
-WRITES_VIDEO = {Path("training/collection.py"), Path("app/media.py")}  # encode or transcode with PyAV
+WRITES_VIDEO = {Path("app/cutting.py"), Path("app/media.py"), Path("training/collection.py")}  # with PyAV
 READS_VIDEO = Path("encoder/video.py")
 
 

@@ -1,7 +1,7 @@
-"""Search results as cards: poster and player, name, matched times, score, and where in the video they lie."""
+"""Search results as cards: moving picture, name, how sure, where in the video it matches, and what to do with it."""
 
 import os
-from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,74 +10,74 @@ from urllib.parse import urlencode
 from app.media import Way, way_to_play
 from app.progress import clock
 from app.text import file_name, shown
-from app.ui.copies import LONGEST_EXCERPT_S
+from app.ui.icons import icon
+from app.ui.playable import Playable, playable, poster, strip
+from app.ui.timeline import timeline
+from encoder.clips import Span
 from indexer.catalog import Video
 
-_AROUND_S = 2.0  # what an excerpt shows before and after the match
+TILES = 8  # pictures of a moving poster
 _GONE = "<p>The file is no longer where it was; index its folder again.</p>"
 _SCORE_HELP = "How much of your clip was found here, and how closely: 100 % is the same footage"
-_EXCERPT = "Browsers can't play this kind of file: this is an excerpt around the match, without sound."
-
-ON_CLICK = """
-element.addEventListener('click', event => {
-    const segment = event.target.closest('[data-src]');
-    if (!segment) return;
-    const card = segment.closest('.rs-card'), video = card.querySelector('video');
-    card.querySelectorAll('[data-src]').forEach(other =>
-        other.setAttribute('aria-current', other.dataset.src === segment.dataset.src));
-    video.src = segment.dataset.src;
-    video.play().catch(() => {});
-});
-element.addEventListener('error', event => {
-    const card = event.target.closest && event.target.closest('.rs-card');
-    if (card && event.target.tagName === 'VIDEO') card.classList.add('rs-unplayable');
-}, true);
-element.addEventListener('play', event => {
-    element.querySelectorAll('video').forEach(video => { if (video !== event.target) video.pause(); });
-}, true);
-"""
+_EXCERPT = "Browsers can't play this kind of file: you see an excerpt around the match, without sound."
+_ACTS = {
+    "good": "More like this",
+    "bad": "Less like this",
+    "save": "Save this moment",
+    "use": "Search with this moment",
+}
 
 
-def cards(rows: list[dict[str, Any]], videos: Mapping[int, Video]) -> str:
-    """The rows of `service.search_rows` as HTML."""
-    shown_rows = [row for row in rows if row["video"] in videos]
-    items = "".join(f"<li>{_card(row, videos[row['video']], i)}</li>" for i, row in enumerate(shown_rows, 1))
-    return f'<ol class="rs-cards">{items}</ol>'
+@dataclass(frozen=True)
+class Card:
+    """One answer as it is shown."""
+
+    rank: int
+    row: dict[str, Any]  # of `service.search_rows`
+    video: Video
+    curve: list[float] | None = None  # how alike the video is from its start to its end, in [0, 1]
+    marks: tuple[tuple[int, str], ...] = ()  # (segment, good or bad)
 
 
-def _card(row: dict[str, Any], video: Video, rank: int) -> str:
-    path, name = row["path"], escape(file_name(row["path"]))
-    gone = not os.path.exists(path)  # noqa: PTH110 - strings keep odd names
-    way = Way.MP4 if gone else way_to_play(path)
-    sources = [source(video, segment["start"], segment["end"], way) for segment in row["segments"]]
-    best = row["segments"][0]
-    middle = (best["start"] + best["end"]) / 2
-    poster = f"thumb/{video.id}?{urlencode({'t': f'{middle:.1f}', 'v': video.content[:8]})}"
-    player = (
-        f'<video controls playsinline preload="none" poster="{escape(poster)}" src="{escape(sources[0])}" '
-        f'aria-label="{name}, from {clock(best["start"])}"></video>'
-    )
+def cards(shown_cards: list[Card]) -> str:
+    """The cards as HTML."""
+    return f'<ol class="rs-cards">{"".join(f"<li>{_card(card)}</li>" for card in shown_cards)}</ol>'
+
+
+def _card(card: Card) -> str:
+    row, video = card.row, card.video
+    name = escape(file_name(row["path"]))
+    gone = not os.path.exists(row["path"])  # noqa: PTH110 - strings keep odd names
+    way = Way.MP4 if gone else way_to_play(row["path"])
+    picture = f'<div class="rs-poster rs-gone">{_GONE}</div>' if gone else _poster(card, name)
     hint = f'<p class="rs-hint">{_EXCERPT}</p>' if way is Way.EXCERPT else ""
     return (
-        f'<article class="rs-card"><div class="rs-player">{_GONE if gone else player}</div>'
-        '<p class="rs-failed">The browser could not play it; see the file itself.</p>'
-        f'<div class="rs-body"><h3 title="{escape(shown(path))}"><span class="rs-rank">{rank}</span>'
+        f'<article class="rs-card" data-video="{video.id}" data-name="{name}" data-rank="{card.rank}">{picture}'
+        f'<div class="rs-body"><h3 title="{escape(shown(row["path"]))}"><span class="rs-rank">{card.rank}</span>'
         f"<span>{name}</span></h3>"
-        f'<p class="rs-where">{escape(shown(Path(path).parent.name))} · {clock(video.duration)} long</p>'
-        f"{_score(row['score'])}{_timeline(row, video, sources)}{_segments(row, sources)}"
-        f"{hint}</div></article>"
+        f'<p class="rs-where">{_facts(row["path"], video)}</p>{_score(row["score"])}'
+        f"{timeline(row['segments'], video.duration, card.curve)}{_segments(card, way)}{hint}{_acts(card, name)}"
+        "</div></article>"
     )
 
 
-def source(video: Video, start: float, end: float, way: Way) -> str:
-    """The address at which a browser plays a video from `start` to `end` seconds."""
-    query = {"v": video.content[:8]}  # what was cached of another library at this address must not come back
-    if way is Way.EXCERPT:
-        first = round(max(0.0, start - _AROUND_S), 1)
-        last = round(min(end + _AROUND_S, first + LONGEST_EXCERPT_S), 1)
-        query |= {"start": f"{first:.1f}", "end": f"{last:.1f}"}
-        start, end = start - first, min(end, last) - first
-    return f"media/{video.id}?{urlencode(query)}#t={start:.2f},{end:.2f}"
+def _poster(card: Card, name: str) -> str:
+    """A button that plays; its picture moves while it is pointed at."""
+    best, video = card.row["segments"][0], card.video
+    span = Span(best["start"], best["end"])
+    wide = video.width * 9 >= video.height * 16
+    shape = f"aspect-ratio:{video.width}/{video.height};{'width' if wide else 'height'}:100%"
+    return (
+        f'<button type="button" class="rs-poster" aria-label="Play {name} from {clock(span.start)} beside your clip">'
+        f'<img loading="lazy" alt="" src="{escape(poster(video, (span.start + span.end) / 2))}">'
+        f'<span class="rs-moving" style="{shape}" data-strip="{escape(strip(video, span, TILES))}"></span>'
+        f'<span class="rs-go">{icon("play")}</span></button>'
+    )
+
+
+def _facts(path: str, video: Video) -> str:
+    folder = escape(shown(Path(path).parent.name))
+    return f"{folder} · {clock(video.duration)} long · {video.width} × {video.height}"
 
 
 def _score(score: float) -> str:
@@ -88,23 +88,47 @@ def _score(score: float) -> str:
     )
 
 
-def _timeline(row: dict[str, Any], video: Video, sources: list[str]) -> str:
-    """Where the segments lie in the video; for the eye and mouse: the same segments are buttons below."""
-    length = max(video.duration, *(segment["end"] for segment in row["segments"]), 1e-3)
-    marks = "".join(
-        f'<i data-src="{escape(src)}" class="{"rs-best" if i == 0 else ""}" '
-        f'style="left:{100 * segment["start"] / length:.2f}%;'
-        f'width:{100 * (segment["end"] - segment["start"]) / length:.2f}%"></i>'
-        for i, (segment, src) in enumerate(zip(row["segments"], sources, strict=True))
-    )
-    return f'<div class="rs-timeline" aria-hidden="true">{marks}</div>'
-
-
-def _segments(row: dict[str, Any], sources: list[str]) -> str:
+def _segments(card: Card, way: Way) -> str:
+    """A button for each segment, which holds all that the player needs."""
+    marks = dict(card.marks)
     buttons = "".join(
-        f'<button type="button" data-src="{escape(src)}" aria-current="{"true" if i == 0 else "false"}" '
-        f'title="{segment["score"]:.0%} match; play from here">'
+        f'<button type="button" data-segment="{i}" aria-current="{"true" if i == 0 else "false"}" '
+        f'title="{escape(_why(segment))}" {_played(segment, card.video, way)} data-mark="{marks.get(i, "")}">'
         f"{clock(segment['start'])} – {clock(segment['end'])}</button>"
-        for i, (segment, src) in enumerate(zip(row["segments"], sources, strict=True))
+        for i, segment in enumerate(card.row["segments"])
     )
     return f'<div class="rs-segments">{buttons}</div>'
+
+
+def _played(segment: dict[str, float], video: Video, way: Way) -> str:
+    of: Playable = playable(f"media/{video.id}", video.content, Span(segment["start"], segment["end"]), way)
+    times = {name: f"{segment[name]:.3f}" for name in ("start", "end", "query_start", "query_end")}
+    given = {"src": of.src, "shift": f"{of.shift:.1f}", **times}
+    return " ".join(f'data-{name.replace("_", "-")}="{escape(value)}"' for name, value in given.items())
+
+
+def _why(segment: dict[str, float]) -> str:
+    """What of the clip was found there, and how fast it goes."""
+    tempo = (segment["end"] - segment["start"]) / max(1e-3, segment["query_end"] - segment["query_start"])
+    faster = f", at {tempo:.2g} times its speed" if abs(tempo - 1) > 0.05 else ""
+    return (
+        f"{segment['score']:.0%} match: {clock(segment['query_start'])} – {clock(segment['query_end'])} of your "
+        f"clip{faster}; play from here"
+    )
+
+
+def _acts(card: Card, name: str) -> str:
+    first = dict(card.marks).get(0, "")
+    buttons = "".join(
+        f'<button type="button" class="rs-act" data-act="{act}" title="{told}" aria-label="{told}: {name}"'
+        + (f' aria-pressed="{"true" if first == act else "false"}"' if act in ("good", "bad") else "")
+        + f">{icon(act)}</button>"
+        for act, told in _ACTS.items()
+    )
+    best = card.row["segments"][0]
+    cut = f"cut/{card.video.id}?{urlencode({'start': best['start'], 'end': best['end']})}"
+    link = (
+        f'<a class="rs-act" data-act="cut" href="{escape(cut)}" download title="Download this moment as a clip" '
+        f'aria-label="Download this moment as a clip: {name}">{icon("cut")}</a>'
+    )
+    return f'<div class="rs-acts">{buttons}{link}</div>'

@@ -12,13 +12,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from threading import Lock
 
+from app.cutting import Cutting, cut_all
 from app.media import Decoders, Way, encode, fitted, wrap_packets
 from encoder.clips import Span
 from encoder.video import VideoError
 
 LONGEST_EXCERPT_S = 60.0
 _EXCERPT, _EXCERPT_FPS = 640, 30.0  # pixels, the longer side
-_WRAP_LIMIT_S = 120.0
+_WRAP_LIMIT_S, _CUT_LIMIT_S = 120.0, 180.0
+_LARGEST_CUT = 1920  # pixels, the longer side
 _CACHE_BYTES = 2 << 30
 
 
@@ -58,6 +60,18 @@ class Copies:
             lambda draft: encode(pictures(path, span, rate, _EXCERPT), draft, fitted(width, height, _EXCERPT), rate),
         )
 
+    def cut(self, path: str, content: str, span: Span, width: int, height: int) -> "Future[Path]":
+        """A part of a video, exact and with its sound, to be kept.
+
+        Raises (the future):
+            VideoError: it can't be.
+        """
+        size = fitted(width, height, min(max(width, height), _LARGEST_CUT))
+        return self._get(
+            f"{content}-{span.start:.2f}-{span.end:.2f}-cut.mp4",
+            lambda draft: _in_process(path, _CUT_LIMIT_S, cut_all, [Cutting(path, span, size, str(draft))]),
+        )
+
     def _get(self, name: str, write: Callable[[Path], None]) -> "Future[Path]":
         with self._lock:
             future = self._making.get(name)
@@ -91,10 +105,14 @@ class Copies:
 
 
 def _wrap(path: str, draft: Path, kind: str) -> None:
-    """Copy the packets in a process of its own: what a broken file does there harms nobody."""
-    process = get_context("spawn").Process(target=wrap_packets, args=(path, str(draft), kind), daemon=True)
+    _in_process(path, _WRAP_LIMIT_S, wrap_packets, path, str(draft), kind)
+
+
+def _in_process(path: str, limit_s: float, work: Callable[..., None], *given: object) -> None:
+    """Write in a process of its own: what a broken file does there harms nobody."""
+    process = get_context("spawn").Process(target=work, args=given, daemon=True)
     process.start()
-    process.join(_WRAP_LIMIT_S)
+    process.join(limit_s)
     finished = process.exitcode == 0
     process.kill()
     process.join()

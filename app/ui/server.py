@@ -19,7 +19,8 @@ from starlette.routing import Mount
 from app.access import EVERYBODY, Access
 from app.api.routes import PREFIX, build_api
 from app.limits import Limits
-from app.media import Decoders, Posters
+from app.media import Decoders
+from app.posters import Posters
 from app.service import open_or_create
 from app.settings import Settings
 from app.ui.copies import Copies

@@ -15,6 +15,7 @@ from app.metrics import Metrics, Reading
 from app.settings import Settings
 from app.ui.folders import AllowedFolders
 from app.ui.job import OURS, Job
+from app.ui.search_clips import SearchClips
 from encoder.errors import WorldError
 from indexer.library import Library
 
@@ -31,6 +32,7 @@ class Site:
     settings: Settings
     folders: AllowedFolders
     decoders: Decoders
+    clips: SearchClips = field(default_factory=SearchClips)
     indexing: Job = field(default_factory=Job)
     evaluating: Job = field(default_factory=Job)
     warm: Event = field(default_factory=Event)  # set once a search need not wait for anything to be loaded

@@ -2,6 +2,8 @@
 
 import gradio as gr
 
+from app.ui.assets import asset
+
 
 def build_theme() -> gr.themes.Base:
     """Blue on slate, light and dark."""
@@ -12,7 +14,7 @@ def build_theme() -> gr.themes.Base:
         radius_size=gr.themes.sizes.radius_lg, font=sans, font_mono=mono,
     ).set(
         button_primary_background_fill="*primary_600", button_primary_background_fill_hover="*primary_700",
-        button_primary_background_fill_dark="*primary_600", button_primary_background_fill_hover_dark="*primary_500",
+        button_primary_background_fill_dark="*primary_600", button_primary_background_fill_hover_dark="*primary_700",
         button_primary_text_color="white", button_primary_text_color_dark="white",
         body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_400",
     )  # fmt: skip
@@ -33,12 +35,10 @@ CSS = """
 .gradio-container .html-container { padding: 0 !important; }
 .gradio-container .block:has(> .html-container > .prose:empty) { display: none; }
 .gradio-container .block:has(> .html-container) { min-width: 0 !important; max-width: 100%; }
-#rs-clip button[aria-label^=Trim], #rs-clip button[aria-label^=Reset] { display: none; } /* From and To do this */
 .rs-header { display: flex; gap: 12px; align-items: center; padding: 4px 0 2px; }
 .rs-header h1 { font-size: 1.35rem; line-height: 1.2; margin: 0; }
 .rs-header p { margin: 0; color: var(--body-text-color-subdued); }
-.rs-hint, .rs-where, .rs-told { color: var(--body-text-color-subdued); margin: 0; font-size: .9rem; }
-.rs-told { margin: 2px 0 10px; }
+.rs-hint { color: var(--body-text-color-subdued); margin: 0; font-size: .9rem; }
 .rs-note { border: 1px solid var(--border-color-primary); border-left: 4px solid var(--rs-tone, #64748b);
   border-radius: 8px; padding: 8px 12px; margin: 0 0 10px; background: var(--background-fill-secondary);
   overflow-wrap: anywhere; }
@@ -50,47 +50,6 @@ CSS = """
 .rs-empty li::before { content: counter(step); flex: none; width: 24px; height: 24px; border-radius: 50%;
   display: grid; place-items: center; font-size: .85rem; font-weight: 600; background: var(--primary-600);
   color: #fff; }
-.rs-cards { list-style: none; padding: 0; margin: 0; display: grid; gap: 16px;
-  grid-template-columns: repeat(auto-fill, minmax(min(100%, 260px), 1fr)); }
-.rs-cards > li { margin: 0; display: flex; }
-.rs-card { width: 100%; display: flex; flex-direction: column; overflow: hidden; border-radius: 12px;
-  border: 1px solid var(--border-color-primary); background: var(--block-background-fill); }
-.rs-player { background: #0b1120; aspect-ratio: 16 / 9; display: grid; place-items: center; color: #cbd5e1; }
-.rs-player video { width: 100%; height: 100%; object-fit: contain; display: block; min-height: 0; }
-.rs-player p { padding: 0 16px; text-align: center; margin: 0; color: inherit; }
-.rs-failed { display: none; margin: 8px 14px 0; color: #dc2626; font-size: .85rem; }
-.dark .rs-failed { color: #f87171; }
-.rs-unplayable .rs-failed { display: block; }
-.rs-body { padding: 12px 14px 14px; display: flex; flex-direction: column; gap: 8px; }
-.rs-body h3 { margin: 0; font-size: .98rem; line-height: 1.35; overflow-wrap: anywhere; display: flex; gap: 8px;
-  align-items: baseline; }
-.rs-body h3 span:last-child { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
-  overflow: hidden; }
-.rs-rank { flex: none; min-width: 1.6em; text-align: center; border-radius: 6px;
-  background: var(--background-fill-secondary); border: 1px solid var(--border-color-primary); font-size: .8rem;
-  color: var(--body-text-color-subdued); }
-.rs-score { display: flex; align-items: center; gap: 8px; margin: 0; font-size: .85rem;
-  color: var(--body-text-color-subdued); }
-.rs-score b { color: var(--body-text-color); white-space: nowrap; }
-.rs-body .rs-hint { font-size: .82rem; }
-.rs-meter { flex: none; width: 64px; height: 6px; border-radius: 3px; overflow: hidden;
-  background: var(--border-color-primary); }
-.rs-meter i { display: block; height: 100%; background: var(--primary-500); }
-.rs-timeline { position: relative; height: 8px; border-radius: 4px; background: var(--border-color-primary);
-  overflow: hidden; }
-.rs-timeline i { position: absolute; top: 0; bottom: 0; min-width: 4px; border-radius: 3px; cursor: pointer;
-  background: var(--primary-300); }
-.rs-timeline i.rs-best { background: var(--primary-600); }
-.dark .rs-timeline i.rs-best { background: var(--primary-400); }
-.dark .rs-timeline i { background: var(--primary-700); }
-.rs-segments { display: flex; flex-wrap: wrap; gap: 6px; }
-.rs-segments button { font: inherit; font-size: .8rem; font-variant-numeric: tabular-nums; cursor: pointer;
-  margin: 0; padding: 2px 9px; border-radius: 999px; border: 1px solid var(--border-color-primary); min-height: 28px;
-  background: var(--background-fill-secondary); color: var(--body-text-color); }
-.rs-segments button[aria-current=true] { border-color: var(--primary-500); font-weight: 600; }
-.rs-segments button:hover { border-color: var(--primary-600); }
-.rs-segments button:focus-visible, .rs-scroll:focus-visible { outline: 2px solid var(--primary-500);
-  outline-offset: 2px; }
 .rs-tiles { display: grid; gap: 12px; margin: 0 0 12px;
   grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); }
 .rs-tiles div { display: flex; flex-direction: column-reverse; padding: 12px 16px; border-radius: 12px;
@@ -122,4 +81,5 @@ CSS = """
   .gradio-container .main { padding: 12px !important; }
 }
 @media (prefers-reduced-motion: reduce) { .rs-bar i { transition: none; } }
-"""
+.rs-scroll:focus-visible { outline: 2px solid var(--primary-500); outline-offset: 2px; }
+""" + asset("search.css")

@@ -70,6 +70,11 @@ def shift(maps: Tensor, time: int) -> Tensor:
     The ends are filled by their own frame, not with zeros, which would tell the network where a clip ends.
     """
     clips, fold = maps.reshape(-1, time, *maps.shape[1:]), maps.shape[1] // 8
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        # To be converted: OpenVINO assigns to a part of an array number by number.
+        later = torch.cat([clips[:, :1, :fold], clips[:, :-1, :fold]], 1)
+        sooner = torch.cat([clips[:, 1:, fold : 2 * fold], clips[:, -1:, fold : 2 * fold]], 1)
+        return torch.cat([later, sooner, clips[:, :, 2 * fold :]], 2).flatten(0, 1)
     moved = clips.clone()  # keeps the order of channels and pixels in memory, which decides how fast convolutions are
     moved[:, 1:, :fold] = clips[:, :-1, :fold]
     moved[:, :-1, fold : 2 * fold] = clips[:, 1:, fold : 2 * fold]

@@ -7,7 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from app.media import Decoders, Posters, Way, way_to_play
+from app.media import Decoders, Way, way_to_play
+from app.posters import Posters
 from app.ui.copies import Copies
 from encoder.clips import Span
 from encoder.video import VideoError, probe

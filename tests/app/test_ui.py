@@ -7,7 +7,6 @@ import time
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,15 +14,15 @@ from starlette.testclient import TestClient
 
 from app.access import Access
 from app.accounts import Accounts
-from app.media import Decoders, Way
+from app.media import Decoders
 from app.settings import Settings
-from app.ui import cards, evaluate_tab, library_tab, search_tab
+from app.ui import evaluate_tab, library_tab, search_tab
 from app.ui.folders import AllowedFolders, FolderError
 from app.ui.job import Job, JobError
 from app.ui.server import ServerError, build_app, run
 from app.ui.site import Site, in_sentences
 from encoder.checkpoint import load_encoder, save_encoder
-from encoder.clips import ClipSpec, Span
+from encoder.clips import ClipSpec
 from encoder.config import EncoderConfig
 from encoder.errors import WorldError
 from encoder.model import Encoder
@@ -237,71 +236,6 @@ def test_a_folder_that_is_none_is_refused(site, text, sentence):
 def test_a_server_without_folders_says_how_to_allow_one():
     with pytest.raises(FolderError, match="--folder"):
         AllowedFolders([]).resolve("/etc")
-
-
-# Search
-
-
-def test_html_in_a_file_name_comes_out_escaped(site, folder):
-    html = search_tab.find_moments(site, str(folder / HTML_NAME), 0, 0, 5)
-    assert "<img" not in html
-    assert html.count("&lt;img src=x onerror=alert(1)&gt;.mp4") >= 2
-
-
-def test_the_best_card_plays_the_searched_video_from_the_match(site, folder, ids):
-    html = search_tab.find_moments(site, str(folder / "long.mp4"), 2.0, 5.0, 5)
-    first = html.partition("</article>")[0]
-    assert f'src="media/{ids["long.mp4"]}?' in first
-    assert "#t=2.00,5.00" in first
-    assert "0:02.0 – 0:05.0" in first
-    assert "100 %" in first
-    assert "clips searched in" in html
-
-
-def test_in_and_out_points_reach_the_search(site, folder):
-    asked = []
-
-    class Recorded:
-        warning, catalog = None, site.library.catalog
-
-        def search(self, path, span, k):
-            asked.append((path, span, k))
-            return []
-
-    recorded = Site(Recorded(), site.settings, site.folders, site.decoders)
-    search_tab.find_moments(recorded, "clip.mp4", 1.5, 2.5, 7)
-    search_tab.find_moments(recorded, "clip.mp4", 0, 0, 7)
-    assert asked == [("clip.mp4", Span(1.5, 2.5), 7), ("clip.mp4", None, 7)]
-
-
-def test_the_out_point_must_lie_after_the_in_point(site, folder):
-    with pytest.raises(WorldError, match=r"From \(2\.0 s\) must lie before To \(1\.0 s\)"):
-        search_tab.find_moments(site, str(folder / "long.mp4"), 2, 1, 5)
-
-
-def test_in_and_out_points_go_as_far_as_the_clip(site, folder):
-    told, start, end = search_tab.look_at(site, str(folder / "long.mp4"))
-    assert "8.0 s long" in told
-    assert (start["maximum"], start["value"], end["value"]) == (8.0, 0, 8.0)
-
-
-def test_an_upload_that_is_no_video_gives_a_sentence(site, tmp_path):
-    path = tmp_path / "<b>.mp4"
-    path.write_text("not a video")
-    told, start, _ = search_tab.look_at(site, str(path))
-    assert "&lt;b&gt;.mp4 is not a video file" in told
-    assert start["interactive"] is False
-    with pytest.raises(WorldError, match=r"^<b>\.mp4 is not a video file"):
-        search_tab.find_moments(site, str(path), 0, 0, 5)
-    with pytest.raises(WorldError, match="Choose or record a clip first"):
-        search_tab.find_moments(site, None, 0, 0, 5)
-
-
-def test_further_segments_and_excerpts_know_their_times():
-    video = SimpleNamespace(id=7, content="abcdef0123", duration=100.0)
-    assert cards.source(video, 20.0, 23.0, Way.MP4) == "media/7?v=abcdef01#t=20.00,23.00"
-    assert cards.source(video, 20.0, 23.0, Way.EXCERPT) == "media/7?v=abcdef01&start=18.0&end=25.0#t=2.00,5.00"
-    assert cards.source(video, 1.0, 2.0, Way.EXCERPT) == "media/7?v=abcdef01&start=0.0&end=4.0#t=1.00,2.00"
 
 
 def test_what_is_our_own_fault_is_logged_and_not_shown(caplog):

@@ -3,14 +3,15 @@ import pytest
 
 from encoder.clips import ClipSpec, Span
 from indexer.align import Segment
-from indexer.readings import FINER, Reading, as_it_is, embedded, resampled
+from indexer.readings import FINER, Reading, Strip, as_it_is, embedded, resampled
 
 SPEC = ClipSpec(frames=8, fps=4.0, size=2, hop=4)
 
 
-def numbered(count):
+def numbered(count, span=None):
     """Pictures that show their own number."""
-    return np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 2, 2, 3))
+    pictures = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 2, 2, 3))
+    return Strip(pictures, span or span_of(count))
 
 
 def span_of(count, start=0.0):
@@ -22,7 +23,7 @@ def shown(shots):
 
 
 def test_a_query_as_it_is_has_a_window_every_quarter_of_a_second_and_one_at_the_end():
-    shots = as_it_is(numbered(82), span_of(82, 3.0), SPEC)
+    shots = as_it_is(numbered(82, span_of(82, 3.0)), SPEC)
     starts = np.array([*range(0, 53, 4), 53])
     assert np.array_equal(shown(shots), starts[:, None] + 4 * np.arange(8))
     assert shots.timeline.starts == pytest.approx(3 + starts / 16)
@@ -33,17 +34,17 @@ def test_windows_are_as_far_apart_in_seconds_whatever_the_frames_of_a_clip():
     twice = ClipSpec(frames=16, fps=8.0, size=2, hop=8)
     for stride in (2, FINER, 8):
         starts = [
-            resampled(numbered(20 * int(spec.fps)), Span(0, 5), spec, stride).timeline.starts for spec in (SPEC, twice)
+            resampled(numbered(20 * int(spec.fps), Span(0, 5)), spec, stride).timeline.starts for spec in (SPEC, twice)
         ]
         assert np.diff(starts[1])[:-1] == pytest.approx(1)
         assert np.diff(starts[0])[:-1] == pytest.approx(1)
-    starts = as_it_is(numbered(160), Span(0, 5), twice).timeline.starts
+    starts = as_it_is(numbered(160, Span(0, 5)), twice).timeline.starts
     assert np.diff(starts)[:-1] == pytest.approx(1 / 4)
 
 
 @pytest.mark.parametrize("stride", [2, 3, 6, 8])
 def test_a_resampled_query_shows_pictures_that_far_apart_and_counts_their_time_as_its_own(stride):
-    shots = resampled(numbered(80), span_of(80, 3.0), SPEC, stride)
+    shots = resampled(numbered(80, span_of(80, 3.0)), SPEC, stride)
     first = shown(shots)[:, 0]
     assert np.array_equal(shown(shots), first[:, None] + stride * np.arange(8))
     assert first[0] == 0
@@ -56,18 +57,18 @@ def test_a_resampled_query_shows_pictures_that_far_apart_and_counts_their_time_a
 
 
 def test_a_query_shorter_than_a_window_is_one_that_holds_its_last_picture():
-    shots = resampled(numbered(20), span_of(20), SPEC, 8)
+    shots = resampled(numbered(20), SPEC, 8)
     assert shown(shots).tolist() == [[0, 8, 16, 19, 19, 19, 19, 19]]
 
 
 def test_a_guess_at_a_long_query_has_few_windows():
-    shots = resampled(numbered(240), span_of(240), SPEC, 2)
+    shots = resampled(numbered(240), SPEC, 2)
     first = shown(shots)[:, 0]
     assert np.array_equal(first, [*range(0, 225, 8), 225])
 
 
 def test_readings_get_their_own_embeddings():
-    shots = [as_it_is(numbered(30), span_of(30), SPEC), resampled(numbered(30), span_of(30), SPEC, 2)]
+    shots = [as_it_is(numbered(30), SPEC), resampled(numbered(30), SPEC, 2)]
     counts = [len(one.frames) for one in shots]
     vectors = np.arange(sum(counts), dtype=np.float32)[:, None]
     readings = embedded(shots, vectors)
@@ -76,8 +77,15 @@ def test_readings_get_their_own_embeddings():
     assert [reading.rate for reading in readings] == [1, 2]
 
 
+def test_readings_of_the_same_pictures_share_their_film():
+    strip = Strip(np.zeros((30, 2, 2, 3), np.uint8), span_of(30, 3.0))
+    readings = embedded([as_it_is(strip, SPEC), resampled(strip, SPEC, 8)], np.zeros((9, 1), np.float32))
+    assert readings[0].strip.film is readings[1].strip.film
+    assert strip.film.times == pytest.approx(3 + np.arange(30) / (SPEC.fps * FINER))
+
+
 def test_a_segment_of_a_reading_is_told_in_the_time_of_the_query():
-    timeline = resampled(numbered(80), span_of(80), SPEC, 8).timeline
+    timeline = resampled(numbered(80), SPEC, 8).timeline
     reading = Reading(timeline, np.zeros((1, 2), np.float32), rate=0.5)
     segment = Segment(Span(10, 12), Span(0.5, 2.5), score=0.8, tempo=1.0)
     assert reading.in_query(segment, 0.5) == Segment(Span(10, 12), Span(1, 5), score=0.4, tempo=0.5)

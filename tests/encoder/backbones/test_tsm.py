@@ -15,6 +15,12 @@ def test_shift_moves_an_eighth_of_the_channels_each_way_and_holds_the_ends():
                 assert torch.equal(moved[b * time + t, c], maps[b * time + source, c])
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's tracer, which OpenVINO needs
+def test_a_converted_shift_is_the_same():
+    maps = torch.randn(6, 16, 3, 4)
+    assert torch.equal(torch.jit.trace(lambda given: shift(given, 3), maps)(maps), shift(maps, 3))
+
+
 def test_shift_leaves_a_still_clip_alone():
     still = torch.randn(1, 8, 2, 2).expand(6, -1, -1, -1)
     assert torch.equal(shift(still, 6), still)

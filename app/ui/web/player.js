@@ -1,0 +1,97 @@
+// The player: the match and the visitor's clip side by side, in step, from the moment that matches.
+const dialog = element.querySelector('dialog');
+const find = name => dialog.querySelector(`[data-part=${name}]`);
+const [clip, match, scrub, pause, loop] = ['clip', 'match', 'scrub', 'pause', 'loop'].map(find);
+const STEP_S = 0.12; // by which the clip may be out of step before it is set right
+let card = null, part = null, frame = 0;
+
+const clock = seconds => {
+  const tenths = Math.max(0, Math.round(seconds * 10)), minutes = Math.floor(tenths / 600);
+  return `${minutes}:${((tenths % 600) / 10).toFixed(1).padStart(4, '0')}`;
+};
+const read = segment => Object.fromEntries(['shift', 'start', 'end', 'queryStart', 'queryEnd'].map(name =>
+  [name, Number(segment.dataset[name])]));
+const tempo = () => (part.end - part.start) / Math.max(0.001, part.queryEnd - part.queryStart);
+const inClip = seconds => part.queryStart + (seconds - part.start) / tempo() - part.clipShift;
+const now = () => match.currentTime + part.shift; // seconds of the video
+
+const step = () => {
+  if (!part) return;
+  if (now() >= part.end - 0.01 && !match.paused) {
+    if (loop.checked) seek(part.start); else match.pause();
+  }
+  const wanted = inClip(now());
+  if (Math.abs(clip.currentTime - wanted) > STEP_S && !clip.seeking) clip.currentTime = Math.max(0, wanted);
+  if (!scrub.matches(':active')) scrub.value = now();
+  scrub.setAttribute('aria-valuetext', clock(now()));
+  find('match-time').textContent = clock(now());
+  find('clip-time').textContent = clock(clip.currentTime + part.clipShift);
+};
+const run = () => { step(); frame = match.paused ? 0 : requestAnimationFrame(run); };
+const seek = seconds => { match.currentTime = Math.max(0, seconds - part.shift); clip.currentTime = Math.max(0, inClip(seconds)); };
+
+const show = (from, segment) => {
+  const given = document.querySelector('#rs-results [data-clip-src]');
+  card = from;
+  part = { ...read(segment), clipShift: Number(given.dataset.clipShift) };
+  dialog.classList.remove('rs-unplayable', 'rs-clipless');
+  const { name, rank } = card.dataset;
+  find('title').textContent = name;
+  find('rank').textContent = rank;
+  find('match-name').textContent = name;
+  find('tempo').textContent = Math.abs(tempo() - 1) > 0.05 ? `at ${tempo().toFixed(2)} times the speed of your clip` : '';
+  scrub.min = part.start; scrub.max = part.end;
+  if (clip.getAttribute('src') !== given.dataset.clipSrc) clip.setAttribute('src', given.dataset.clipSrc);
+  if (match.getAttribute('src') !== segment.dataset.src) match.setAttribute('src', segment.dataset.src);
+  clip.playbackRate = Math.min(4, Math.max(0.25, 1 / tempo()));
+  tellMarks();
+  const cards = [...document.querySelectorAll('#rs-results .rs-card')], at = cards.indexOf(card);
+  find('before').disabled = !playableFrom(cards, at, -1);
+  find('after').disabled = !playableFrom(cards, at, 1);
+  if (!dialog.open) dialog.showModal();
+  seek(part.start);
+  match.play().catch(() => {});
+};
+const playableFrom = (cards, at, by) => {
+  for (let i = at + by; cards[i]; i += by) if (cards[i].querySelector('button.rs-poster')) return cards[i];
+  return null;
+};
+const go = by => {
+  const cards = [...document.querySelectorAll('#rs-results .rs-card')];
+  const next = playableFrom(cards, cards.indexOf(card), by);
+  if (next) show(next, next.querySelector('[data-segment]'));
+};
+const tellMarks = () => dialog.querySelectorAll('[data-proxy]').forEach(button => {
+  const pressed = card.querySelector(`[data-act=${button.dataset.proxy}]`).getAttribute('aria-pressed');
+  if (pressed !== null) button.setAttribute('aria-pressed', pressed);
+});
+
+document.addEventListener('rs-play', event => show(event.detail.card, event.detail.segment));
+match.addEventListener('play', () => {
+  pause.setAttribute('aria-pressed', 'false');
+  if (now() >= part.end - 0.02) seek(part.start);
+  clip.play().catch(() => {});
+  if (!frame) run();
+});
+match.addEventListener('pause', () => { pause.setAttribute('aria-pressed', 'true'); clip.pause(); });
+match.addEventListener('seeked', step);
+match.addEventListener('loadedmetadata', () => { seek(part.start); match.play().catch(() => {}); });
+match.addEventListener('error', () => dialog.classList.add('rs-unplayable'));
+clip.addEventListener('error', () => dialog.classList.add('rs-clipless'));
+clip.addEventListener('loadedmetadata', () => { clip.playbackRate = Math.min(4, Math.max(0.25, 1 / tempo())); step(); });
+scrub.addEventListener('input', () => seek(Number(scrub.value)));
+pause.addEventListener('click', () => { if (match.paused) match.play().catch(() => {}); else match.pause(); });
+dialog.addEventListener('close', () => { match.pause(); clip.pause(); part = null; });
+dialog.addEventListener('click', event => {
+  if (event.target === dialog || event.target.closest('[data-part=close]')) { dialog.close(); return; }
+  if (event.target.closest('[data-part=before]')) go(-1);
+  if (event.target.closest('[data-part=after]')) go(1);
+  const proxy = event.target.closest('[data-proxy]');
+  if (proxy) { card.querySelector(`[data-act=${proxy.dataset.proxy}]`).click(); tellMarks(); if (proxy.dataset.proxy === 'use') dialog.close(); }
+});
+dialog.addEventListener('keydown', event => {
+  if (event.target.matches('input')) return;
+  if (event.key === ' ' && !event.target.matches('button')) { event.preventDefault(); pause.click(); }
+  if (event.key === 'ArrowLeft') go(-1);
+  if (event.key === 'ArrowRight') go(1);
+});

@@ -1,0 +1,111 @@
+"""A person at the page: does what a person does, and finds things by what the page shows of them."""
+
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from encoder.clips import Span
+
+PATIENCE_MS = 30_000.0  # for anything a person waits for
+WORK_MS = 120_000.0  # for indexing and evaluating a few videos on a busy machine
+_POSTERS = """() => Promise.all([...document.querySelectorAll('video[poster]')].map(video => {
+    const picture = new Image(); picture.src = video.poster; return picture.decode().catch(() => {}); }))"""
+_NOTE_START = "video => video.addEventListener('playing', () => { video.dataset.began = video.currentTime; })"
+
+
+class Visitor:
+    """Somebody who looks at one page."""
+
+    def __init__(self, page: Page, album: Path) -> None:
+        """Take a page; pictures of it go into the folder `album`."""
+        page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
+        self.page, self._album = page, album
+        self.faults: list[str] = []  # of the page's own scripts
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+
+    def open(self, address: str) -> None:
+        """Go to the page, and wait until it can be used."""
+        self.page.goto(address)
+        expect(self.page.get_by_role("button", name="Search", exact=True)).to_be_enabled()
+        self.page.locator("#rs-results section").wait_for()
+
+    def go_to(self, tab: str) -> None:
+        """Open a tab."""
+        self.page.get_by_role("tab", name=tab).click()
+        expect(self.page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+
+    def tabs(self) -> list[str]:
+        """Names of all tabs."""
+        return self.page.get_by_role("tab").all_inner_texts()
+
+    def index(self, folder: Path) -> None:
+        """Add a folder in the Library tab, and wait until it is indexed."""
+        self.go_to("Library")
+        self.page.get_by_label("Folder of videos").fill(str(folder))
+        self.page.keyboard.press("Enter")
+        self.page.get_by_role("button", name="Add", exact=True).click()
+        self._await(self.page.get_by_text("is done:"))
+
+    def upload(self, clip: Path) -> None:
+        """Give the example, and wait until its length is told."""
+        self.page.locator("#rs-clip input[type=file]").first.set_input_files(clip)
+        self.page.get_by_text("s long.").wait_for()
+
+    def narrow(self, span: Span) -> None:
+        """Set the in and out points."""
+        for name, seconds in (("From", span.start), ("To", span.end)):
+            field = self.page.get_by_label(f"number input for {name} (seconds)")
+            field.fill(f"{seconds:.1f}")
+            field.press("Tab")
+
+    def search(self) -> None:
+        """Search, and wait for the first result."""
+        told = self.told.text_content() if self.told.count() else None
+        self.page.get_by_role("button", name="Search", exact=True).click()
+        if told:
+            expect(self.told).not_to_have_text(told)  # a second search takes another time, to a hundredth
+        self._await(self.cards.first)
+
+    def play(self, card: int = 0) -> float:
+        """Press a result's first moment; gives the second of the video at which it began to play."""
+        video = self.cards.nth(card).locator("video")
+        video.evaluate(_NOTE_START)
+        self.cards.nth(card).get_by_role("button").first.click()
+        self.page.wait_for_function("video => video.dataset.began !== undefined", arg=video.element_handle())
+        return float(video.get_attribute("data-began") or "nan")
+
+    def evaluate(self, manifest: Path) -> None:
+        """Evaluate an uploaded manifest, and wait for the report."""
+        self.go_to("Evaluate")
+        self.page.locator("#rs-csv input[type=file]").set_input_files(manifest)
+        self.page.locator("#rs-csv").get_by_text(manifest.stem).first.wait_for()
+        self.page.get_by_role("button", name="Evaluate", exact=True).click()
+        self._await(self.page.get_by_role("heading", name="Verdict"))
+
+    @property
+    def cards(self) -> Locator:
+        """The results, best first."""
+        return self.page.locator(".rs-card")
+
+    @property
+    def told(self) -> Locator:
+        """The sentence above the results."""
+        return self.page.locator("#rs-results .rs-told")
+
+    def picture(self, name: str, whole: bool = False) -> None:
+        """Keep what is seen, or with `whole` what lies below it too."""
+        self.page.evaluate(_POSTERS)
+        self.page.wait_for_timeout(300)  # what fades and slides in has come
+        self.page.screenshot(path=self._album / f"{name}.png", full_page=whole, timeout=PATIENCE_MS)
+
+    def _await(self, wanted: Locator) -> None:
+        """Wait for what long work brings.
+
+        Raises:
+            AssertionError: the page says in a message that it did not work.
+        """
+        message = self.page.get_by_test_id("toast-body")
+        wanted.or_(message).first.wait_for(timeout=WORK_MS)
+        if message.count():
+            raise AssertionError(message.first.inner_text())

@@ -1,0 +1,262 @@
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from app.media import Decoders, Way
+from app.posters import Posters
+from app.settings import Settings
+from app.ui import search_tab
+from app.ui.answer import A_PAGE, Answer, page_of
+from app.ui.copies import Copies
+from app.ui.finding import QueryError, clip_of_path, clip_of_upload, clip_of_video, find_moments
+from app.ui.folders import AllowedFolders, FolderError
+from app.ui.picker import picker
+from app.ui.playable import playable
+from app.ui.routes import MediaRoutes
+from app.ui.site import Site
+from app.ui.timeline import timeline
+from app.ui.trim import TrimError, part_of, trimmed
+from encoder.checkpoint import load_encoder
+from encoder.clips import Span
+from indexer.library import Library
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.*", "ignore::DeprecationWarning:starlette.*")
+HTML_NAME = "<img src=x onerror=alert(1)>${alert(2)}.mp4"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, moving_video):
+    folder = tmp_path_factory.mktemp("films")
+    moving_video(folder / "long.mp4", 8, seed=1)
+    moving_video(folder / HTML_NAME, 3, seed=2)
+    moving_video(folder / "old.mkv", 3, seed=3, codec="mpeg4")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, folder, small_encoder):
+    home, decoders = tmp_path_factory.mktemp("home") / "library", Decoders(1)
+    with Library.create(home, load_encoder(small_encoder)) as library:
+        library.add([folder], workers=1)
+        yield Site(library, Settings(library=home, workers=1), AllowedFolders([folder]), decoders)
+    decoders.close()
+
+
+@pytest.fixture(scope="module")
+def client(site, tmp_path_factory):
+    copies = Copies(tmp_path_factory.mktemp("copies"), site.decoders)
+    yield TestClient(Starlette(routes=MediaRoutes(site, Posters(site.decoders), copies).routes()))
+    copies.close()
+
+
+@pytest.fixture(scope="module")
+def ids(site):
+    return {Path(paths[0]).name: video_id for video_id, paths in site.library.catalog.paths().items()}
+
+
+def answer_to(site, path, points=None):
+    return find_moments(site, clip_of_upload(site, str(path)), points)
+
+
+def html_of(answer):
+    return page_of(answer, "Best match", 0)
+
+
+# Searching
+
+
+def test_the_best_card_plays_the_searched_video_from_the_match(site, folder, ids):
+    answer = answer_to(site, folder / "long.mp4", {"start": 2.0, "end": 5.0})
+    first = html_of(answer).partition("</article>")[0]
+    assert f'data-video="{ids["long.mp4"]}"' in first
+    assert f'data-src="media/{ids["long.mp4"]}?' in first
+    assert 'data-start="2.000" data-end="5.000" data-query-start="2.000" data-query-end="5.000"' in first
+    assert "0:02.0 – 0:05.0" in first
+    assert "100 %" in first
+    assert "clips searched in" in html_of(answer)
+
+
+def test_html_in_a_file_name_comes_out_escaped(site, folder):
+    html = html_of(answer_to(site, folder / HTML_NAME)) + picker(site.library.catalog, "")
+    html += trimmed(clip_of_upload(site, str(folder / HTML_NAME))).props["html"]
+    assert "<img src=x" not in html
+    assert html.count("&lt;img src=x onerror=alert(1)&gt;") >= 4
+
+
+def test_in_and_out_points_reach_the_search(site, folder):
+    clip, asked = clip_of_upload(site, str(folder / "long.mp4")), []
+    library = SimpleNamespace(search=lambda path, part, k: asked.append((path, part)) or [], catalog=None)
+    library.catalog = SimpleNamespace(paths=lambda _: {}, videos=lambda _: {})
+    other = Site(library, site.settings, site.folders, site.decoders)
+    for points in ({"start": 1.5, "end": 2.5}, {"start": 0, "end": clip.duration}, None):
+        assert find_moments(other, clip, points) is None
+    assert asked == [(clip.path, Span(1.5, 2.5)), (clip.path, None), (clip.path, None)]
+
+
+@pytest.mark.parametrize("points", [{"start": 2, "end": 1}, {"start": 9, "end": 8}, {"start": 3.0, "end": 3.04}])
+def test_the_out_point_must_lie_after_the_in_point(points):
+    with pytest.raises(TrimError, match=r"From \(\d\.0 s\) must lie before To"):
+        part_of(SimpleNamespace(duration=8.0), points)
+
+
+@pytest.mark.parametrize("points", [None, "x", {"start": "<b>", "end": None}, {"start": 1e99}, {"start": float("nan")}])
+def test_points_that_are_none_mean_all_of_the_clip(points):
+    assert part_of(SimpleNamespace(duration=8.0), points) is None
+
+
+def test_no_clip_or_a_vanished_one_is_one_sentence(site, tmp_path, moving_video):
+    with pytest.raises(QueryError, match="Choose or record a clip first"):
+        find_moments(site, None, None)
+    clip = clip_of_upload(site, str(moving_video(tmp_path / "gone.mp4", 2, seed=5)))
+    (tmp_path / "gone.mp4").unlink()
+    with pytest.raises(QueryError, match=r"^gone\.mp4 no such file\. Choose a video file\.$"):
+        find_moments(site, clip, None)
+
+
+def test_nothing_found_says_what_to_try(site):
+    assert "No video is like your clip" in search_tab.shown_answer(site, None)[1]
+
+
+# Where clips come from
+
+
+def test_an_upload_that_is_no_video_gives_a_sentence(site, tmp_path):
+    path = tmp_path / "<b>.mp4"
+    path.write_text("not a video")
+    clip, *_, told = search_tab.take(lambda: clip_of_upload(site, str(path)))
+    assert clip is None
+    assert "&lt;b&gt;.mp4 is not a video file" in told
+    assert str(tmp_path) not in told
+
+
+def test_a_path_on_the_server_must_lie_in_an_allowed_folder(site, folder, tmp_path, moving_video):
+    assert clip_of_path(site, "long.mp4").path == str(folder / "long.mp4")
+    outside = moving_video(tmp_path / "secret.mp4", 2, seed=5)
+    for text in (str(outside), "/etc/passwd", "../secret.mp4"):
+        with pytest.raises(FolderError, match="outside"):
+            clip_of_path(site, text)
+    with pytest.raises(QueryError, match="is a folder"):
+        clip_of_path(site, str(folder))
+
+
+def test_a_video_of_the_library_is_searched_with(site, ids):
+    clip = clip_of_video(site, ids["long.mp4"])
+    assert (clip.name, clip.video_id, clip.duration) == ("long.mp4", ids["long.mp4"], pytest.approx(8.0))
+
+
+@pytest.mark.parametrize("video_id", [4711, -1, 10**30, "1", None, 1.5])
+def test_a_video_that_is_not_in_the_library_is_one_sentence(site, video_id):
+    with pytest.raises(QueryError, match="no longer in the library"):
+        clip_of_video(site, video_id)
+
+
+def test_the_picker_finds_videos_by_a_part_of_their_name(site, ids):
+    assert f'data-video="{ids["long.mp4"]}"' in picker(site.library.catalog, "LONG")
+    assert picker(site.library.catalog, "").count("data-video") == 3
+    assert "No video of the library has “100%_” in its name" in picker(site.library.catalog, "100%_")
+
+
+# What is served
+
+
+def test_a_clip_is_served_by_its_secret_name_only(site, folder, client):
+    clip = clip_of_upload(site, str(folder / "long.mp4"))
+    assert len(clip.token) >= 22
+    assert client.get(f"/clip/{clip.token}").content == (folder / "long.mp4").read_bytes()
+    assert client.get(f"/clip/{clip.token}/strip?n=4").headers["content-type"] == "image/jpeg"
+    for other in ("x", clip.token[:-1], "..%2f..%2fetc%2fpasswd", str(folder / "long.mp4")):
+        assert client.get(f"/clip/{other}").status_code == 404
+        assert client.get(f"/clip/{other}/strip").status_code == 404
+
+
+def test_a_strip_shows_the_pictures_of_a_part_in_order(client, site, tmp_path, make_video):
+    pictures = [np.full((48, 64, 3), 25 * i, np.uint8) for i in range(10)]
+    path = make_video(tmp_path / "grey.mkv", list(range(10)), pictures, last_s=1.0)
+    clip = clip_of_upload(site, str(path))
+    got = client.get(f"/clip/{clip.token}/strip?start=2&end=8&n=3")
+    picture = cv2.imdecode(np.frombuffer(got.content, np.uint8), cv2.IMREAD_GRAYSCALE)
+    levels = [float(part.mean()) for part in np.array_split(picture, 3, axis=1)]
+    assert levels == pytest.approx([50, 100, 150], abs=3)
+
+
+@pytest.mark.parametrize("query", ["n=1", "n=17", "n=x", "start=-1", "end=nan"])
+def test_a_strip_that_can_not_be_is_refused(client, ids, query):
+    assert client.get(f"/strip/{ids['long.mp4']}?{query}").status_code == 400
+
+
+def test_a_recording_without_a_length_in_its_header_is_measured(site, tmp_path, make_video):
+    import av
+
+    made = make_video(tmp_path / "made.webm", [i / 10 for i in range(35)], codec="libvpx", last_s=0.1)
+    out = io.BytesIO()
+    with av.open(made) as source, av.open(out, "w", "webm", options={"live": "1"}) as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream, packet.duration = stream, 0
+                target.mux(packet)
+    (tmp_path / "live.webm").write_bytes(out.getvalue())
+    assert clip_of_upload(site, str(tmp_path / "live.webm")).duration == pytest.approx(3.5, abs=0.11)
+
+
+# What is shown
+
+
+def answer_of(count, **how):
+    rows = [
+        {"path": f"/films/{chr(97 + i)}.mp4", "score": 1 - i / 100, "video": i + 1, "segments": [
+            {"score": 1.0, "start": 1.0, "end": 2.0, "query_start": 0.0, "query_end": 1.0}]}
+        for i in range(count)
+    ]  # fmt: skip
+    videos = {
+        row["video"]: SimpleNamespace(id=row["video"], content="abcdef0123", duration=100.0 - i, width=64, height=48)
+        for i, row in enumerate(rows)
+    }
+    clip = SimpleNamespace(token="t", content="clip", path="/none.mp4", duration=3.0)
+    return Answer(clip, Span(0, 3), rows, videos, "told", **how)
+
+
+def names(html):
+    return [part.partition('"')[0] for part in html.split('data-name="')[1:]]
+
+
+def test_answers_come_in_pages_that_keep_their_ranks():
+    answer = answer_of(A_PAGE + 2)
+    assert len(names(page_of(answer, "Best match", 0))) == A_PAGE
+    second = page_of(answer, "Best match", 1)
+    assert names(second) == ["m.mp4", "n.mp4"]
+    assert f"{A_PAGE + 1} – {A_PAGE + 2} of {A_PAGE + 2}" in second
+    assert f'data-rank="{A_PAGE + 1}"' in second
+    assert page_of(answer, "Best match", 99) == second
+    assert page_of(answer, "Best match", -1) == page_of(answer, "Best match", 0)
+
+
+def test_answers_can_be_ordered_otherwise():
+    assert names(page_of(answer_of(3), "Shortest", 0)) == ["c.mp4", "b.mp4", "a.mp4"]
+    assert names(page_of(answer_of(3), "Longest", 0)) == ["a.mp4", "b.mp4", "c.mp4"]
+
+
+def test_a_marked_segment_shows_its_mark():
+    html = page_of(answer_of(2, marks={(2, 0): "good"}), "Best match", 0)
+    assert html.count('aria-pressed="true"') == 1
+    assert html.count('data-mark="good"') == 1
+
+
+def test_the_timeline_marks_the_segments_over_how_alike_the_video_is():
+    html = timeline([{"start": 2.0, "end": 4.0}, {"start": 5.0, "end": 6.0}], 10.0, [0.0, 0.5, 2.0])
+    assert 'data-play="0" class="rs-best" style="left:20.00%;width:20.00%"' in html
+    assert 'data-play="1" class="" style="left:50.00%;width:10.00%"' in html
+    assert 'd="M0 100V100H1V50H2V0H3V100Z"' in html
+
+
+def test_a_part_of_a_foreign_file_is_played_from_an_excerpt_around_it():
+    assert playable("media/7", "abcdef0123", Span(20, 23), Way.MP4).src == "media/7?v=abcdef01"
+    foreign = playable("media/7", "abcdef0123", Span(20, 23), Way.EXCERPT)
+    assert (foreign.src, foreign.shift) == ("media/7?v=abcdef01&start=18.0&end=25.0", 18.0)
+    assert playable("media/7", "abcdef0123", Span(1, 2), Way.EXCERPT).shift == 0.0
