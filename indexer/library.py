@@ -158,6 +158,7 @@ class Library:
         """
         with self.changing():
             found = discover(paths)
+            self._set_folders([*self.folders(), *filter(os.path.isdir, found.roots)])
             self.refresh()  # a cache that is not of this catalog is noticed only while their generations differ
             known = self.catalog.files(found.roots)
             kept = [root for root in found.roots if _looks_unmounted(root, found.files, known)]
@@ -167,7 +168,6 @@ class Library:
                 report = Update(self.catalog, self.checkpoint, progress).run(found.files, known, pool)
             report.kept = kept
             report.failed += [Failure(str(e.filename), f"can't be listed: {e.strerror}") for e in found.unreadable]
-            self._set_folders([*self.folders(), *filter(os.path.isdir, found.roots)])
             self._refresh_and_save()
             return report
 

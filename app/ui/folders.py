@@ -7,6 +7,7 @@ from pathlib import Path
 from encoder.errors import WorldError
 
 _MANIFESTS, _LOOKED_AT = 200, 5000  # most that are listed; most entries looked at for them
+_CHOICES = 200  # most folders that are offered
 
 
 class FolderError(WorldError):
@@ -51,6 +52,13 @@ class AllowedFolders:
         real = _real(str(path))
         return any(real == root or real.startswith(root.rstrip(os.sep) + os.sep) for root in self.roots)
 
+    def choices(self) -> list[str]:
+        """The allowed folders, each followed by those directly inside it; of very many not all."""
+        found: list[str] = []
+        for root in self.roots:
+            found += [root, *_subfolders(root)]
+        return list(dict.fromkeys(found))[:_CHOICES]
+
     def manifests(self) -> list[str]:
         """The CSV files in the allowed folders, nearest first; in big trees not all of them."""
         found: list[str] = []
@@ -64,6 +72,14 @@ def _real(path: str) -> str:
         return os.path.realpath(path)
     except ValueError as error:  # a NUL character
         raise FolderError("That is no path.") from error
+
+
+def _subfolders(root: str) -> list[str]:
+    try:
+        entries = sorted(os.scandir(root), key=lambda entry: entry.name)
+    except OSError:
+        return []  # not ours to read: nothing to offer from there
+    return [entry.path for entry in entries if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)]
 
 
 def _walk(root: str) -> Iterator[str]:

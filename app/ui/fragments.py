@@ -9,6 +9,30 @@ from app.ui.job import JobState
 
 _FAILURES_SHOWN = 200
 
+ON_ACT = """
+element.addEventListener('click', event => {
+    const button = event.target.closest('[data-do]');
+    if (button) trigger('click', { do: button.dataset.do, what: button.dataset.what || '' });
+});
+"""  # the handler of `click` gets an event with what is to be done, and with what
+
+
+def action(text: str, do: str, what: str = "", kind: str = "", label: str = "") -> str:
+    """A button in our HTML that does something on the server, see ON_ACT.
+
+    Args:
+        text: on the button.
+        do: what is done.
+        what: with what.
+        kind: "" or stop.
+        label: for those who can't see what it stands beside.
+    """
+    named = f' aria-label="{escape(label)}"' if label else ""
+    return (
+        f'<button type="button" class="rs-action {f"rs-{kind}" if kind else ""}" data-do="{escape(do)}" '
+        f'data-what="{escape(what)}"{named}>{escape(text)}</button>'
+    )
+
 
 def note(text: str, kind: str = "info") -> str:
     """A sentence in a box; kind: info, good or bad."""
@@ -25,6 +49,12 @@ def tiles(facts: Sequence[tuple[str, str]]) -> str:
     """Big figures, each with its name."""
     cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
     return f'<dl class="rs-tiles">{cells}</dl>'
+
+
+def facts(title: str, pairs: Sequence[tuple[str, str]]) -> str:
+    """Small facts, each with its name, under a title."""
+    rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in pairs)
+    return f'<section class="rs-section"><h3>{escape(title)}</h3><dl class="rs-facts">{rows}</dl></section>'
 
 
 def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = False) -> str:
@@ -53,7 +83,7 @@ def progress(state: JobState) -> str:
     if not state.title:
         return ""
     if not state.running:
-        return note(f"{state.title}: {state.error}", "bad") if state.error else ""
+        return note(f"{state.title}: {state.error}", "info" if state.stopped else "bad") if state.error else ""
     percent = round(100 * state.share)
     left = "estimating the time left" if state.left_s is None else f"about {_rounded(state.left_s)} left"
     return (

@@ -93,7 +93,8 @@ class Job:
             return state
         seconds = time.monotonic() - self._started
         left_s = seconds * (1 - state.share) / state.share if state.share > 0 and seconds > 1 else None
-        return replace(state, seconds=seconds, left_s=left_s)
+        text = "Stopping after the file underway" if self._stopping else state.text
+        return replace(state, seconds=seconds, left_s=left_s, text=text)
 
     def _run(self, work: Callable[["Job"], object]) -> None:
         error, result, stopped = None, None, False

@@ -37,6 +37,7 @@ class Site:
     evaluating: Job = field(default_factory=Job)
     warm: Event = field(default_factory=Event)  # set once a search need not wait for anything to be loaded
     stopping: Event = field(default_factory=Event)
+    _former: list[Library] = field(default_factory=list)
     metrics: Metrics = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,6 +48,17 @@ class Site:
         self.stopping.set()
         for job in (self.indexing, self.evaluating):
             job.stop(0)
+
+    def adopt(self, library: Library) -> None:
+        """Go over to another library; whoever still searches the former one may end that."""
+        self._former.append(self.library)
+        self.library = library
+
+    def close(self) -> None:
+        """Close all libraries but the first, which was opened elsewhere."""
+        if self._former:
+            for library in [*self._former[1:], self.library]:
+                library.close()
 
     def _readings(self) -> Iterator[Reading]:
         videos, clips, seconds = self.library.catalog.totals()

@@ -82,4 +82,4 @@ CSS = """
 }
 @media (prefers-reduced-motion: reduce) { .rs-bar i { transition: none; } }
 .rs-scroll:focus-visible { outline: 2px solid var(--primary-500); outline-offset: 2px; }
-""" + asset("search.css")
+""" + asset("search.css") + asset("library.css")

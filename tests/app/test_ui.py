@@ -16,7 +16,7 @@ from app.access import Access
 from app.accounts import Accounts
 from app.media import Decoders
 from app.settings import Settings
-from app.ui import evaluate_tab, library_tab, search_tab
+from app.ui import evaluate_tab, library_tab, library_view, library_work, search_tab
 from app.ui.folders import AllowedFolders, FolderError
 from app.ui.job import Job, JobError
 from app.ui.server import ServerError, build_app, run
@@ -260,8 +260,8 @@ def test_a_folder_is_indexed_in_the_background_and_told_in_a_sentence(site, fold
     library_tab.start_indexing(site, "sub")
     state = settled(site.indexing)
     assert state.error is None
-    assert "1 new, 1 unreadable" in library_tab.outcome(state)
-    facts, problems = library_tab.overview(site)
+    assert "1 new, 1 unreadable" in library_work.outcome(state)
+    facts, problems = library_view.overview(site), library_view.problems(site)[0]
     assert "searchable clips" in facts
     assert "&lt;i&gt;.mp4" in problems
     assert "is not a video file" in problems
@@ -272,7 +272,9 @@ def test_a_folder_is_indexed_in_the_background_and_told_in_a_sentence(site, fold
 def test_an_empty_library_teaches_the_first_step(tmp_path, library, settings):
     with Library.create(tmp_path / "empty", library.checkpoint) as empty:
         site = Site(empty, settings, AllowedFolders([]), Decoders(1))
-        assert "Choose a folder" in library_tab.overview(site)[0]
+        assert "reelseek serve --folder FOLDER" in library_view.overview(site)
+        site.folders = AllowedFolders([tmp_path])
+        assert "Choose a folder" in library_view.overview(site)
         assert "The library is empty" in search_tab.first_steps(site)
 
 
