@@ -9,7 +9,7 @@ from app import service
 from app.api.errors import ApiError, answer_errors
 from app.api.models import IndexRequest, Job, Match, Problem, Status
 from app.api.queries import file_of, on_disk, span_of
-from app.ui.library_tab import start_indexing
+from app.ui.library_work import start_indexing
 from app.ui.site import Site
 
 PREFIX = "/api/v1"

@@ -7,8 +7,7 @@ import gradio as gr
 from app.text import shown
 from app.ui import fragments
 from app.ui.library_view import overview, problems
-from app.ui.library_work import outcome, start_forgetting, start_rescan, start_retry
-from app.ui.library_work import start_indexing as start_indexing
+from app.ui.library_work import outcome, start_forgetting, start_indexing, start_rescan, start_retry
 from app.ui.site import Site, in_sentences
 
 _EVERY_S, _REFRESH_S = 0.7, 10

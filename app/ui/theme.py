@@ -30,7 +30,8 @@ stroke="#fff" stroke-width="3" stroke-linecap="round"/><path d="m12.4 11.3 4.4 2
 <div><h1>reelseek</h1><p>Find where a moving scene happens in your videos</p></div></header>
 """
 
-CSS = """
+CSS = (
+    """
 .gradio-container .main { width: 100%; max-width: 1320px !important; margin: 0 auto; }
 .gradio-container .html-container { padding: 0 !important; }
 .gradio-container .block:has(> .html-container > .prose:empty) { display: none; }
@@ -82,4 +83,7 @@ CSS = """
 }
 @media (prefers-reduced-motion: reduce) { .rs-bar i { transition: none; } }
 .rs-scroll:focus-visible { outline: 2px solid var(--primary-500); outline-offset: 2px; }
-""" + asset("search.css") + asset("library.css")
+"""
+    + asset("search.css")
+    + asset("library.css")
+)

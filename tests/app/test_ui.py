@@ -16,7 +16,7 @@ from app.access import Access
 from app.accounts import Accounts
 from app.media import Decoders
 from app.settings import Settings
-from app.ui import evaluate_tab, library_tab, library_view, library_work, search_tab
+from app.ui import evaluate_tab, library_view, library_work, search_tab
 from app.ui.folders import AllowedFolders, FolderError
 from app.ui.job import Job, JobError
 from app.ui.server import ServerError, build_app, run
@@ -209,7 +209,7 @@ def test_other_sites_may_not_act(client):
 def test_a_folder_outside_the_allowed_ones_is_refused(site, folder):
     for text in ("/etc", str(folder.parent), f"{folder}/../../..", str(folder) + "2", "../.."):
         with pytest.raises(FolderError, match=f"outside the folders this server allows: {folder}"):
-            library_tab.start_indexing(site, text)
+            library_work.start_indexing(site, text)
 
 
 def test_a_link_out_of_an_allowed_folder_is_refused(tmp_path):
@@ -230,7 +230,7 @@ def test_an_allowed_folder_may_be_named_by_a_link_and_its_folders_relatively(tmp
 @pytest.mark.parametrize(("text", "sentence"), [("", "Type a folder"), ("none", "no none on"), ("a\0b", "no path")])
 def test_a_folder_that_is_none_is_refused(site, text, sentence):
     with pytest.raises(FolderError, match=sentence):
-        library_tab.start_indexing(site, text)
+        library_work.start_indexing(site, text)
 
 
 def test_a_server_without_folders_says_how_to_allow_one():
@@ -257,7 +257,7 @@ def test_a_folder_is_indexed_in_the_background_and_told_in_a_sentence(site, fold
     sub.mkdir()
     moving_video(sub / "new.mp4", 3, seed=9)
     (sub / "<i>.mp4").write_text("not a video")
-    library_tab.start_indexing(site, "sub")
+    library_work.start_indexing(site, "sub")
     state = settled(site.indexing)
     assert state.error is None
     assert "1 new, 1 unreadable" in library_work.outcome(state)
