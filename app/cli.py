@@ -4,8 +4,6 @@ Exit status: 0 done, 1 the world was at fault (one sentence on stderr), 2 the co
 imported inside the commands, so that `--help` and decoder processes start at once.
 """
 
-import json
-import math
 import os
 import shlex
 import signal
@@ -17,11 +15,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
+from app.commands.search import search
+from app.console import Fault, JsonOption, LibraryOption, print_json, say, settings_for
 from app.logs import LogFormat, set_up_logs
 from app.progress import FileProgress, StepProgress, clock
-from app.settings import Settings
 from app.text import shown
 from encoder.errors import WorldError, in_words
 
@@ -33,20 +31,11 @@ app = typer.Typer(
     add_completion=False,
 )
 
-LibraryOption = Annotated[
-    Path | None,
-    typer.Option("--library", metavar="DIR", help="Library folder [REELSEEK_LIBRARY, else in the user's data folder]."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 EncoderOption = Annotated[
     str | None,
     typer.Option("--encoder", metavar="NAME|FILE", help="A shipped encoder, or a checkpoint file."),
 ]
 WorkersOption = Annotated[int | None, typer.Option(min=1, help="Files decoded at once [one a processor].")]
-
-
-class _Fault(WorldError):
-    """A sentence to end with."""
 
 
 class _Stopped(BaseException):
@@ -87,54 +76,26 @@ def index(
 
     for path in paths:
         if not os.path.lexists(path):  # before a library is made for it
-            raise _Fault(f"{path}: no such file or folder")
-    settings, started = _settings(library), time.monotonic()
+            raise Fault(f"{path}: no such file or folder")
+    settings, started = settings_for(library), time.monotonic()
     with open_or_create(settings, encoder) as opened:
         with FileProgress("Indexing") as progress:
             report = opened.add(paths, workers or settings.workers, progress.update_files, settings.stall_s)
         result = index_result(report, time.monotonic() - started)
         for root in report.kept:
-            _say(
+            say(
                 f"{root} holds no video now, but the library has some from there; they were kept in case its "
                 f"disk is not mounted. To drop them: reelseek remove {shlex.quote(root)}"
             )
         if as_json:
-            _print_json(result)
+            print_json(result)
         else:
             _print_index(result)
         if opened.warning:
-            raise _Fault(opened.warning)
+            raise Fault(opened.warning)
 
 
-@app.command()
-def search(
-    clip: Annotated[Path, typer.Argument(help="The example: a video file, in the library or not.")],
-    library: LibraryOption = None,
-    start: Annotated[float | None, typer.Option(min=0, help="In point in the clip, seconds.")] = None,
-    end: Annotated[float | None, typer.Option(min=0, help="Out point in the clip, seconds.")] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Videos to list, at most.")] = 10,
-    as_json: JsonOption = False,
-) -> None:
-    """Find the videos, and the moments in them, in which the scene of a clip happens."""
-    from app.service import search_rows
-    from encoder.clips import Span
-    from indexer.library import Library
-
-    begin, stop = start or 0.0, math.inf if end is None else end
-    if not begin < stop:  # not a number is refused too
-        raise typer.BadParameter(f"--start {begin:g} must be before --end {stop:g}")
-    span = None if start is None and end is None else Span(begin, stop)
-    settings = _settings(library)
-    with Library.open(settings.library, settings.catalog_url) as opened:
-        rows = search_rows(opened, opened.search(clip, span, k))
-        if opened.warning:
-            _say(opened.warning)
-    if as_json:
-        _print_json(rows)
-    elif not rows:
-        _say(f"library {settings.library} is empty; fill it with: reelseek index FOLDER")
-    else:
-        _print_search(rows)
+app.command()(search)
 
 
 @app.command()
@@ -177,9 +138,9 @@ def serve(
 
     set_up_logs(log)
     try:
-        run(_settings(library), host, port, access, folders or [])
+        run(settings_for(library), host, port, access, folders or [])
     except _Stopped:
-        _say("the page is closed")
+        say("the page is closed")
 
 
 @app.command()
@@ -194,7 +155,7 @@ def account(name: Annotated[str, typer.Argument(help="Of the user; without a col
     else:
         password = sys.stdin.readline().rstrip("\n")
     if not password:
-        raise _Fault("no password came in; type one, or pipe it in")
+        raise Fault("no password came in; type one, or pipe it in")
     typer.echo(f"{name}:{hashed(password)}")
 
 
@@ -225,7 +186,7 @@ def evaluate(
     from encoder.checkpoint import DEFAULT, load_encoder
     from encoder.decoding import DecodePool
 
-    settings = _settings(None)
+    settings = settings_for(None)
     rows, (judged, *others) = read_manifest(manifest), [load_encoder(name) for name in encoders or [DEFAULT]]
     named = [part for name in encoders or [] for part in ("--encoder", name)]
     command = shlex.join(["reelseek", "evaluate", str(manifest), *named])
@@ -238,9 +199,9 @@ def evaluate(
                 rows, judged, pool, command, partial(progress.count, "passes over the videos"), others=others
             )
         if report is not None:
-            _say(f"report written to {write_report(evaluation, thumbnails(evaluation, pool), report)}")
+            say(f"report written to {write_report(evaluation, thumbnails(evaluation, pool), report)}")
     if as_json:
-        _print_json(to_json(evaluation))
+        print_json(to_json(evaluation))
     else:
         typer.echo(to_markdown(evaluation))
 
@@ -262,9 +223,9 @@ def manifest(
     made = make_manifest(dataset.value, videos, splits, out, number, allow_missing)
     typer.echo(str(made.manifest))
     groups = "videos that share a source are on one side" if made.grouped else "which videos share a source is unknown"
-    _say(f"{made.train} videos to train on, {made.test} to test on, {made.classes} classes; {groups}")
+    say(f"{made.train} videos to train on, {made.test} to test on, {made.classes} classes; {groups}")
     if made.missing_list is not None:
-        _say(f"{len(made.missing)} listed videos are missing and left out: {made.missing_list}")
+        say(f"{len(made.missing)} listed videos are missing and left out: {made.missing_list}")
 
 
 @app.command()
@@ -300,15 +261,15 @@ def train(
         raise typer.BadParameter(f"recipe {recipe} takes one --videos folder and the data set's list by --split FILE")
     if split and not chosen.dataset:
         raise typer.BadParameter(f"recipe {recipe} trains on all videos given; --split is for ucf101_* and k400_*")
-    files = find(videos, chosen.dataset, split, _say)
-    settings = _settings(None)
+    files = find(videos, chosen.dataset, split, say)
+    settings = settings_for(None)
     with StepProgress(f"Training ({recipe})") as progress:
         encoder = train_files(
             chosen, files, out, seed, progress.count, resume, device,
-            workers or settings.workers or os.cpu_count() or 1, frames, partial(tell_unreadable, tell=_say), imagenet,
+            workers or settings.workers or os.cpu_count() or 1, frames, partial(tell_unreadable, tell=say), imagenet,
         )  # fmt: skip
     typer.echo(str(encoder))
-    _say(f"use it with: reelseek index FOLDER --library NEW --encoder {shlex.quote(str(encoder))}")
+    say(f"use it with: reelseek index FOLDER --library NEW --encoder {shlex.quote(str(encoder))}")
 
 
 @app.command()
@@ -317,10 +278,10 @@ def status(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     from app import service
     from indexer.library import Library
 
-    settings = _settings(library)
+    settings = settings_for(library)
     with Library.open(settings.library, settings.catalog_url) as opened:
         result = service.status(opened)
-    _print_json(result) if as_json else _print_status(result)
+    print_json(result) if as_json else _print_status(result)
 
 
 @app.command()
@@ -336,11 +297,11 @@ def verify(
     from indexer.library import Library
     from indexer.verify import verify as check
 
-    settings = _settings(library)
+    settings = settings_for(library)
     with Library.open(settings.library, settings.catalog_url) as opened:
         result = check(opened, repair)
         if as_json:
-            _print_json({"ok": result.ok, "problems": result.problems, "repaired": result.repaired})
+            print_json({"ok": result.ok, "problems": result.problems, "repaired": result.repaired})
         else:
             for problem in result.problems:
                 typer.echo(f"{'repaired' if problem in result.repaired else 'broken'}: {shown(problem)}")
@@ -348,7 +309,7 @@ def verify(
                 typer.echo("the library is sound")
     if not result.ok:
         unrepaired = len(result.problems) - len(result.repaired)
-        raise _Fault(f"library {settings.library} has {unrepaired} problems; mend it with: reelseek verify --repair")
+        raise Fault(f"library {settings.library} has {unrepaired} problems; mend it with: reelseek verify --repair")
 
 
 @app.command()
@@ -360,12 +321,12 @@ def remove(
     """Take files out of a library."""
     from indexer.library import Library
 
-    settings = _settings(library)
+    settings = settings_for(library)
     with Library.open(settings.library, settings.catalog_url) as opened:
         count = opened.remove(paths)
-        _print_json({"removed": count}) if as_json else typer.echo(f"{count} files removed from the library")
+        print_json({"removed": count}) if as_json else typer.echo(f"{count} files removed from the library")
         if opened.warning:
-            raise _Fault(opened.warning)
+            raise Fault(opened.warning)
 
 
 @app.command()
@@ -374,15 +335,15 @@ def duplicates(library: LibraryOption = None, as_json: JsonOption = False) -> No
     from app import service
     from indexer.library import Library
 
-    settings = _settings(library)
+    settings = settings_for(library)
     with Library.open(settings.library, settings.catalog_url) as opened:
         groups = service.duplicates(opened)
     if as_json:
-        _print_json(groups)
+        print_json(groups)
         return
     for group in groups:
         typer.echo("\n".join(shown(path) for path in group) + "\n")
-    _say(f"{len(groups)} groups of identical files")
+    say(f"{len(groups)} groups of identical files")
 
 
 @app.command()
@@ -404,38 +365,21 @@ def main() -> None:
     try:
         app()
     except _Stopped:
-        _say("stopped; what was done so far is kept, and the same command goes on from there")
+        say("stopped; what was done so far is kept, and the same command goes on from there")
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output has gone: nothing is left to say
         sys.exit(1)
     except WorldError as error:
-        _say(str(error))
+        say(str(error))
         sys.exit(1)
     except OSError as error:
-        _say(in_words(error))
+        say(in_words(error))
         sys.exit(1)
 
 
 def _stop(*_: object) -> None:
     raise _Stopped
-
-
-def _settings(library: Path | None) -> Settings:
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise typer.BadParameter(f"REELSEEK_{str(first['loc'][0]).upper()}: {first['msg']}") from error
-    return settings.model_copy(update={"library": library}) if library is not None else settings
-
-
-def _say(message: str) -> None:
-    typer.echo(shown(message), err=True)
-
-
-def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2))
 
 
 def _print_index(result: dict[str, Any]) -> None:
@@ -449,13 +393,6 @@ def _print_index(result: dict[str, Any]) -> None:
         )
     for failure in result["failed"]:
         typer.echo(f"  {shown(failure['path'])}: {failure['reason']}")
-
-
-def _print_search(rows: list[dict[str, Any]]) -> None:
-    for row in rows:
-        typer.echo(f"{row['score']:6.3f}  {clock(row['start'])} - {clock(row['end'])}  {shown(row['path'])}")
-        for segment in row["segments"][1:]:
-            typer.echo(f"{segment['score']:6.3f}  {clock(segment['start'])} - {clock(segment['end'])}    also there")
 
 
 def _print_status(result: dict[str, Any]) -> None:

@@ -44,11 +44,15 @@ def _search_row(match: Match, paths: list[str]) -> Json:
             "end": round(segment.video.end, 3),
             "query_start": round(segment.query.start, 3),
             "query_end": round(segment.query.end, 3),
+            **({} if match.together is None else {"example": segment.example}),
         }
         for segment in match.segments
     ]
     copies = [path for path in paths if path != here[0]]
-    return {"path": here[0], **segments[0], "segments": segments, "copies": copies, "video": match.video_id}
+    score = round(min(1.0, match.score), 4)
+    return {
+        "path": here[0], **segments[0], "score": score, "segments": segments, "copies": copies, "video": match.video_id
+    }  # fmt: skip
 
 
 def index_result(report: UpdateReport, seconds: float) -> Json:

@@ -27,6 +27,10 @@ class Span:
         """Length in seconds."""
         return self.end - self.start
 
+    def shared(self, other: "Span") -> float:
+        """Seconds that lie in both."""
+        return max(0.0, min(self.end, other.end) - max(self.start, other.start))
+
 
 @dataclass(frozen=True)
 class ClipSpec:

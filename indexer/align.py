@@ -38,6 +38,7 @@ class Segment:
     query: Span
     score: float  # share of the query found, times the mean excess of its windows; 1 for the same footage throughout
     tempo: float  # video seconds for each query second
+    example: int = 0  # which of several examples it matches
 
 
 @dataclass(frozen=True)
@@ -79,17 +80,13 @@ def _taken(found: Segment, segments: list[Segment], left: NDArray[np.float32], v
     """Take a segment and its windows out of what is left; False where the search for segments ends."""
     if segments and found.score < max(_FURTHER * segments[0].score, 1e-3):
         return False
-    if not any(_overlap(found.video, other.video) for other in segments):
+    if not any(found.video.shared(other.video) for other in segments):
         segments.append(found)
     taken = (video.starts + video.window_s > found.video.start) & (video.starts < found.video.end)
     if not np.isfinite(left[:, taken]).any():  # can't be, but a search must not hang
         return False
     left[:, taken] = -np.inf
     return len(segments) < most and bool(np.isfinite(left).any())
-
-
-def _overlap(one: Span, other: Span) -> bool:
-    return one.start < other.end and other.start < one.end
 
 
 class _Reel:

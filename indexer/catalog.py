@@ -224,9 +224,10 @@ class Catalog:
             rows = connection.execute(select(Video.id, Video.damaged).where(Video.damaged > 0).order_by(Video.id))
             return {video_id: packets for video_id, packets in rows}  # noqa: C416 - rows are no tuples
 
-    def clip_ids(self) -> Ids:
-        """The ids of all clips, ascending."""
-        return self._clip_ranges().ids()
+    def clip_ids(self, video_ids: Ids | None = None) -> Ids:
+        """The ids of all clips, or of those of the given videos, ascending."""
+        ranges = self._clip_ranges()
+        return (ranges if video_ids is None else ranges.of_videos(video_ids)).ids()
 
     def videos_of_clips(self, clip_ids: Iterable[int]) -> dict[int, int]:
         """The video id of each clip id that is in the catalog."""

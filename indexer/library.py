@@ -25,11 +25,16 @@ from encoder.decoding import DecodePool
 from encoder.errors import WorldError, in_words
 from indexer import schema
 from indexer.catalog import Catalog, CatalogError, FileState, KnownFile, is_below
+from indexer.combine import search_all
 from indexer.current import ENCODER, home
 from indexer.discover import PathError, discover, resolve
+from indexer.filters import passing
 from indexer.footage import SketchError
+from indexer.paging import page
 from indexer.query import embed_query
-from indexer.search import Match, Query, search
+from indexer.requests import Example, Examples, Filters, VideoRef, examples
+from indexer.search import Match, Query
+from indexer.stored import NoVideoError, stored_query
 from indexer.update import Failure, Progress, Update, UpdateReport
 from indexer.vector_file import CacheError
 from indexer.vectors import VectorIndex, cached_facts, cached_generation
@@ -220,20 +225,52 @@ class Library:
         outer = [path for path in every if not any(is_below(path, other) for other in every if other != path)]
         self.catalog.set_meta(**{_FOLDERS: json.dumps(outer)})
 
-    def search(self, clip: str | Path, span: Span | None = None, k: int = 10) -> list[Match]:
-        """Find the videos in which the scene of a clip happens.
+    def search(
+        self,
+        like: Examples,
+        unlike: Examples = (),
+        filters: Filters | None = None,
+        k: int = 10,
+        offset: int = 0,
+    ) -> list[Match]:
+        """Find the videos in which the scene of an example, or of several, happens.
+
+        Pages of one size neither repeat nor miss a video, as long as the library stays as it is; where it changes
+        between two pages, a video may come twice or not at all.
 
         Args:
-            clip: a video file, in the library or not.
-            span: the part of it to search for, in seconds; None for all.
+            like: what is looked for: an example, or several that count together.
+            unlike: what is not.
+            filters: which videos may answer; the scores stay what they are without.
             k: how many videos, at most.
+            offset: how many of the best ones to pass over.
 
         Raises:
-            VideoError: the clip can't be read.
+            ValueError: there is no example of what is looked for.
+            VideoError: an example can't be read.
+            LibraryError: an example is no video of the library, or the library can't be read.
         """
-        query = self.embed_query(clip, span)
+        wanted, unwanted = examples(like), examples(unlike)
+        if not wanted:
+            raise ValueError("a search needs an example of what is looked for")
         with _in_words(self.folder):
-            return search(query, self.catalog, self.current_index(), k, self.checkpoint.spec)
+            queries = [self.query_of(example) for example in [*wanted, *unwanted]]
+            among = self.catalog.clip_ids(passing(self.catalog, filters)) if filters and filters.given else None
+            index, spec = self.current_index(), self.checkpoint.spec
+            given = queries[: len(wanted)], queries[len(wanted) :]
+            return page(lambda depth: search_all(*given, self.catalog, index, depth, spec, among), k, offset)
+
+    def query_of(self, example: Example) -> Query:
+        """Embed an example, or take from the catalog what is embedded already.
+
+        Raises:
+            VideoError: the example can't be read.
+            LibraryError: it is no video of the library.
+        """
+        if isinstance(example.what, VideoRef):
+            with _in_words(self.folder):
+                return stored_query(example.what, example.span, self.catalog, self.checkpoint.spec)
+        return self.embed_query(example.what, example.span)
 
     def embed_query(self, clip: str | Path, span: Span | None = None) -> Query:
         """Embed a clip as it is and as what it may have been before it was edited.
@@ -401,7 +438,7 @@ def _in_words(folder: Path) -> Iterator[None]:
         raise LibraryError(f"the address of the catalog can't be used: {error}") from error
     except OSError as error:
         raise LibraryError(in_words(error, folder)) from error
-    except (PathError, CheckpointError) as error:
+    except (PathError, CheckpointError, NoVideoError) as error:
         raise LibraryError(str(error)) from error
     except schema.SchemaError as error:
         raise LibraryError(f"library {folder} can't be opened: {error}; use that version of reelseek") from error

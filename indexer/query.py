@@ -26,8 +26,8 @@ from indexer.readings import (
 )
 from indexer.search import Query
 
-_LONGEST_S = 15.0  # of a query that is read in other ways than as it is: its pictures are all in memory
-_MOST_WINDOWS = 128  # of a longer one
+LONGEST_S = 15.0  # of a query that is read in other ways than as it is: its pictures are all in memory
+MOST_WINDOWS = 128  # of a longer one
 _INSIDE_S = 1 / 2  # from one window to the next of what lies inside a query
 _LARGER = 2  # times the side of a clip's pictures: of those that insets are cut from
 
@@ -70,9 +70,9 @@ def _part(larger: Strip, box: Box, spec: ClipSpec) -> Strip:
 def _strip(clip: str | Path, span: Span, spec: ClipSpec, pool: DecodePool) -> Strip | None:
     """All pictures of a part of a clip, `FINER` to a grid frame; None if it is a long part."""
     fps = spec.fps * FINER
-    if _LONGEST_S < span.duration < inf:
+    if LONGEST_S < span.duration < inf:
         return None
-    part = Span(span.start, min(span.end, span.start + _LONGEST_S + 1 / fps))
+    part = Span(span.start, min(span.end, span.start + LONGEST_S + 1 / fps))
     batches: list[Decoded] = []
     for event in pool.decode([Job(str(clip), ClipSpec(1, fps, spec.size, hop=1), part)]):
         if isinstance(event, Failed):
@@ -81,13 +81,13 @@ def _strip(clip: str | Path, span: Span, spec: ClipSpec, pool: DecodePool) -> St
             batches.append(event)
     pictures = np.concatenate([batch.frames[:, 0] for batch in batches])
     shown = Span(batches[0].spans[0].start, batches[-1].spans[-1].end)
-    return Strip(pictures, shown) if shown.duration <= _LONGEST_S else None
+    return Strip(pictures, shown) if shown.duration <= LONGEST_S else None
 
 
 def _long_reading(clip: str | Path, span: Span, checkpoint: Checkpoint, pool: DecodePool) -> Reading:
     """A long part of a clip as it is, of which there is never more than a batch of windows in memory."""
     spec = replace(checkpoint.spec, hop=1)
-    job = Job(str(clip), spec, span, clips=_MOST_WINDOWS, finer=FINER)
+    job = Job(str(clip), spec, span, clips=MOST_WINDOWS, finer=FINER)
     last = list(encode_videos([job], checkpoint, pool))[-1]
     if isinstance(last, Failed):
         raise VideoError(clip, last.reason)

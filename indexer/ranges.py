@@ -46,6 +46,11 @@ class ClipRanges:
         before = np.cumsum(lengths) - lengths  # clips in earlier ranges
         return np.repeat(self.firsts - before, lengths) + np.arange(len(self))
 
+    def of_videos(self, videos: Ids) -> "ClipRanges":
+        """Those of the given videos only."""
+        kept = np.isin(self.videos, videos)
+        return ClipRanges(self.firsts[kept], self.lasts[kept], self.videos[kept])
+
     def videos_of(self, ids: Ids) -> Ids:
         """The video of each clip id, 0 where there is no such clip; (N,)."""
         if not len(self.firsts):

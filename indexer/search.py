@@ -18,6 +18,7 @@ from indexer.align import SEGMENTS, Segment, Timeline, align_all
 from indexer.blas import one_blas_thread
 from indexer.catalog import Catalog, Embeddings
 from indexer.footage import BEYOND_S, Film, compare, refined
+from indexer.ranges import Ids
 from indexer.readings import Reading
 from indexer.vectors import VectorIndex
 
@@ -60,11 +61,12 @@ class Match:
 
     video_id: int
     segments: list[Segment]
+    together: float | None = None  # score of several examples; None where there is one
 
     @property
     def score(self) -> float:
-        """That of the best segment."""
-        return self.segments[0].score
+        """That of all examples together, or of the best segment."""
+        return self.segments[0].score if self.together is None else self.together
 
 
 def search(query: Query, catalog: Catalog, index: VectorIndex, k: int, spec: ClipSpec) -> list[Match]:
@@ -78,12 +80,32 @@ def search(query: Query, catalog: Catalog, index: VectorIndex, k: int, spec: Cli
     return sorted(matches, key=lambda match: (-match.score, match.video_id))[:k]
 
 
-def candidates(query: Query, usual: NDArray[np.float32], catalog: Catalog, index: VectorIndex, k: int) -> list[int]:
+def candidates(
+    query: Query, usual: NDArray[np.float32], catalog: Catalog, index: VectorIndex, k: int, among: Ids | None = None
+) -> list[int]:
     """The videos worth aligning to find the k best: by the excess of their best hit, summed over a reading's windows.
 
-    Each reading names its own, the query as it is more than the guesses.
+    Each reading names its own, the query as it is more than the guesses; with `among`, those of clips that are in it.
+    There are k or more, unless fewer exist.
     """
-    similarities, ids = index.search(query.embeddings, min(_HITS, len(index)))
+    most = len(index) if among is None else len(among)
+    hits = min(_HITS, most)
+    while len(named := _named(query, usual, catalog, index, k, hits, among)) < k and hits < most:
+        hits = min(4 * hits, most)
+    return named
+
+
+def _named(
+    query: Query,
+    usual: NDArray[np.float32],
+    catalog: Catalog,
+    index: VectorIndex,
+    k: int,
+    hits: int,
+    among: Ids | None,
+) -> list[int]:
+    """The candidates that the nearest clips of each window name, so many `hits` of each."""
+    similarities, ids = index.search(query.embeddings, hits, among)
     excess = _excess(similarities, usual).clip(min=0)
     video_of = catalog.videos_of_clips(int(i) for i in np.unique(ids) if i >= 0)
     named = [

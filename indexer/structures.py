@@ -52,8 +52,9 @@ def search_list(rows: Any, queries: Embeddings, k: int, shown: NDArray[np.bool_]
 
 
 def search_graph(graph: Any, queries: Embeddings, k: int, shown: NDArray[np.bool_] | None) -> tuple[Similarities, Rows]:
-    """As of a list, but now and then one of the nearest is missed."""
-    width = max(_WIDTH, int(_WIDTH_OF_K * k))
+    """As of a list, but now and then one of the nearest is missed; the fewer are shown, the longer it takes."""
+    share = 1.0 if shown is None else max(float(shown.mean()), 1e-6)
+    width = int(max(_WIDTH, _WIDTH_OF_K * k) / share)  # candidates that are not shown count, and take part in the walk
     options = faiss.SearchParametersHNSW(efSearch=width, sel=_selector(shown))
     found: tuple[Similarities, Rows] = graph.search(queries, k, params=options)
     return found

@@ -58,11 +58,19 @@ class VectorIndex:
         """The ids of all vectors, ascending."""
         return np.sort(self._ids[self._ids >= 0])
 
-    def search(self, queries: Embeddings, k: int) -> tuple[Similarities, Ids]:
-        """The k nearest of each query: similarities (Q, k), best first, and ids (Q, k), -1 where fewer exist."""
+    def search(self, queries: Embeddings, k: int, among: Ids | None = None) -> tuple[Similarities, Ids]:
+        """The k nearest of each query: similarities (Q, k), best first, and ids (Q, k), -1 where fewer exist.
+
+        With `among`, of the vectors with these ids; up to EXACT_UP_TO of them are compared one by one.
+        """
         queries = np.ascontiguousarray(queries, np.float32)
         with self._lock:
             ids, shown, graphed, built = self._ids, self._shown, self._graphed, self._graph
+            if among is not None:
+                shown = np.isin(ids, among)
+                rows = np.flatnonzero(shown)
+                if built is not None and len(rows) <= EXACT_UP_TO:
+                    return _nearest(queries, self._of_rows(rows), ids[rows], k)
             similarities, rows = structures.search_list(self._newest, queries, k, _part(shown, graphed, None))
         if built is not None:
             newest = similarities, np.where(rows < 0, -1, rows + graphed)
@@ -219,6 +227,15 @@ def _facts(header: Header) -> str:
 
 def _part(shown: NDArray[np.bool_] | None, start: int, end: int | None) -> NDArray[np.bool_] | None:
     return None if shown is None else shown[start:end]
+
+
+def _nearest(queries: Embeddings, vectors: Embeddings, ids: Ids, k: int) -> tuple[Similarities, Ids]:
+    """The k nearest of few vectors, as `VectorIndex.search` gives them."""
+    similarities = queries @ vectors.T
+    order = np.argsort(-similarities, 1, kind="stable")[:, :k]
+    missing = (0, 0), (0, k - order.shape[1])
+    nearest = np.take_along_axis(similarities, order, 1)
+    return np.pad(nearest, missing, constant_values=-np.inf), np.pad(ids[order], missing, constant_values=-1)
 
 
 def _best(found: list[tuple[Similarities, Rows]], k: int) -> tuple[Similarities, Rows]:

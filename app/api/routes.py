@@ -11,6 +11,7 @@ from app.api.models import IndexRequest, Job, Match, Problem, Status
 from app.api.queries import file_of, on_disk, span_of
 from app.ui.library_work import start_indexing
 from app.ui.site import Site
+from indexer.requests import Example
 
 PREFIX = "/api/v1"
 _MOST = 1000  # videos of one answer
@@ -57,9 +58,9 @@ def _add_search(api: FastAPI, site: Site) -> None:
             raise ApiError(422, "Send either a clip or the id of a video.")
         if clip is not None:
             with on_disk(clip) as path:
-                matches = site.library.search(path, span, k)
+                matches = site.library.search(Example(path, span), k=k)
         else:
-            matches = site.library.search(file_of(site.library, video or 0), span, k)
+            matches = site.library.search(Example(file_of(site.library, video or 0), span), k=k)
         return [Match.model_validate(row) for row in service.search_rows(site.library, matches)]
 
 

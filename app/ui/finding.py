@@ -11,6 +11,7 @@ from app.ui.trim import part_of
 from encoder.clips import Span
 from encoder.errors import WorldError
 from encoder.video import VideoError
+from indexer.requests import Example
 
 MOST = 60  # videos of an answer
 
@@ -67,7 +68,7 @@ def find_moments(site: Site, clip: SearchClip | None, points: Any) -> Answer | N
         raise QueryError("Choose or record a clip first.")
     part, began = part_of(clip, points), time.monotonic()
     try:
-        matches = site.library.search(clip.path, part, MOST)
+        matches = site.library.search(Example(clip.path, part), k=MOST)
     except VideoError as error:
         raise _in_words(error, clip.path) from error
     rows = search_rows(site.library, matches)

@@ -159,7 +159,7 @@ def test_the_documentation_needs_no_other_machine(client):
 
 
 def test_what_is_our_own_fault_is_logged_and_not_shown(client, monkeypatch, served_library, caplog):
-    monkeypatch.setattr(served_library, "search", lambda *_: 1 / 0)
+    monkeypatch.setattr(served_library, "search", lambda *_, **__: 1 / 0)
     monkeypatch.setattr(client._transport, "raise_server_exceptions", False)
     got = client.post("/api/v1/search", data={"video": 1})
     assert got.status_code == 500

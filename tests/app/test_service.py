@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,6 +70,14 @@ def test_a_row_shows_the_best_segment_and_all_of_them(library, tmp_path):
     assert row["path"] == str(tmp_path / "a.mp4")
     assert (row["score"], row["start"], row["end"], row["query_start"], row["query_end"]) == (0.9877, 4, 6, 0, 2)
     assert [(part["score"], part["start"]) for part in row["segments"]] == [(0.9877, 4), (0.5, 9)]
+
+
+def test_a_row_of_several_examples_has_their_score_and_says_which_one_each_segment_matches(library, tmp_path):
+    video_id = put(library, tmp_path / "a.mp4", "c1")
+    segments = [replace(segment(0.9, 4.0), example=1), segment(0.5, 9.0)]
+    (row,) = service.search_rows(library, [Match(video_id, segments, together=0.7)])
+    assert (row["score"], row["example"], row["start"]) == (0.7, 1, 4)
+    assert [(part["score"], part["example"]) for part in row["segments"]] == [(0.9, 1), (0.5, 0)]
 
 
 def test_a_row_names_a_path_that_is_there_and_the_others_as_copies(library, tmp_path):

@@ -83,6 +83,11 @@ def test_a_span_that_is_no_interval_is_refused_with_its_values(start, end):
         Span(start, end)
 
 
+@pytest.mark.parametrize(("other", "seconds"), [((0, 9), 2), ((2, 3.5), 0.5), ((5, 6), 0), ((6, 7), 0)])
+def test_spans_share_the_seconds_that_lie_in_both(other, seconds):
+    assert Span(3, 5).shared(Span(*other)) == Span(*other).shared(Span(3, 5)) == seconds
+
+
 @pytest.mark.parametrize(
     "wrong", [{"frames": 0}, {"fps": 0}, {"fps": math.nan}, {"fps": math.inf}, {"size": 0}, {"hop": -1}]
 )

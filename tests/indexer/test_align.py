@@ -202,4 +202,4 @@ def test_a_query_much_shorter_than_a_window_is_found_in_the_windows_that_its_seg
     best = video.starts[excess[0].argmax()]
     assert segments[0].video.start < best + WINDOW_S
     assert segments[0].video.end > best
-    assert all(not aligning._overlap(one.video, other.video) for one, other in pairwise(segments))
+    assert all(not one.video.shared(other.video) for one, other in pairwise(segments))

@@ -20,6 +20,7 @@ from encoder.decoding import DecodePool
 from encoder.video import VideoError, read_clips
 from indexer.footage import Film, sketches
 from indexer.library import Library, LibraryError
+from indexer.requests import Example, Filters, VideoRef
 from indexer.search import align_videos
 from indexer.vectors import VectorIndex
 from indexer.verify import verify
@@ -30,7 +31,7 @@ def path_of(library, match):
 
 
 def found(library, clip, span=None):
-    return [path_of(library, match).name for match in library.search(clip, span)]
+    return [path_of(library, match).name for match in library.search(Example(clip, span))]
 
 
 def cached(library):
@@ -90,7 +91,7 @@ def test_a_video_of_the_library_answers_first_with_all_of_itself(filled, films, 
 
 @pytest.mark.parametrize("start", [7.0625, 21.31, 40.8125])
 def test_a_cut_between_two_grid_frames_is_found_as_the_same_footage_within_a_grid_frame(filled, films, start):
-    best = filled.search(films / "long.mp4", Span(start, start + 3))[0]
+    best = filled.search(Example(films / "long.mp4", Span(start, start + 3)))[0]
     assert path_of(filled, best).name == "long.mp4"
     assert best.score > 0.99
     assert best.segments[0].video.start == pytest.approx(start, abs=0.13)
@@ -105,9 +106,9 @@ def test_a_library_keeps_a_sketch_of_every_picture_of_the_grid(filled, films):
 
 
 def test_the_footage_of_a_query_comes_before_what_is_more_alike_by_its_embeddings(filled, films, monkeypatch):
-    found = filled.search(films / "3.mp4", Span(2, 8))
-    monkeypatch.setattr("indexer.search.align_videos", partial(_others_first, films))
-    again = filled.search(films / "3.mp4", Span(2, 8))
+    found = filled.search(Example(films / "3.mp4", Span(2, 8)))
+    monkeypatch.setattr("indexer.combine.align_videos", partial(_others_first, films))
+    again = filled.search(Example(films / "3.mp4", Span(2, 8)))
     assert path_of(filled, found[0]) == path_of(filled, again[0]) == films / "3.mp4"
     assert again[0].score > 0.9
     assert len(again) == len(found)
@@ -135,7 +136,7 @@ def test_warming_up_makes_the_network_and_the_index_ready(filled):
 
 @pytest.mark.parametrize("start", [0.0, 21.3, 40.5, 57.0])
 def test_three_seconds_of_a_long_video_are_found_at_their_time(filled, films, start):
-    best = filled.search(films / "long.mp4", Span(start, start + 3))[0]
+    best = filled.search(Example(films / "long.mp4", Span(start, start + 3)))[0]
     assert path_of(filled, best).name == "long.mp4"
     assert (best.segments[0].video.start, best.segments[0].video.end) == pytest.approx((start, start + 3), abs=1)
     assert (best.segments[0].query.start, best.segments[0].query.end) == pytest.approx((start, start + 3), abs=1)
@@ -165,7 +166,7 @@ def test_a_query_longer_than_every_video_finds_the_part_it_shares(library, clip,
 
 
 def test_a_query_shorter_than_a_window_finds_its_video(filled, films):
-    best = filled.search(films / "3.mp4", Span(10.0, 10.5))[0]
+    best = filled.search(Example(films / "3.mp4", Span(10.0, 10.5)))[0]
     assert path_of(filled, best).name == "3.mp4"
     assert best.segments[0].video.start == pytest.approx(10, abs=1)
 
@@ -187,7 +188,7 @@ def test_a_query_that_cannot_be_read_is_said(filled, films, tmp_path):
     with pytest.raises(VideoError, match="is a folder"):
         filled.search(films)
     with pytest.raises(VideoError, match=r"lasts 20\.0 s, so nothing lies at or after 30 s"):
-        filled.search(films / "0.mp4", Span(30.0, 40.0))
+        filled.search(Example(films / "0.mp4", Span(30.0, 40.0)))
     assert found(filled, films / "0.mp4")[0] == "0.mp4"  # and the next query works
 
 
@@ -202,7 +203,7 @@ def test_what_is_removed_is_not_found_any_more(filled, films):
 
 
 def test_a_video_that_disappears_between_lookup_and_alignment_is_left_out(filled, films, monkeypatch):
-    from indexer import search as searching
+    from indexer import combine as searching
 
     candidates = searching.candidates
 
@@ -475,3 +476,40 @@ def test_a_file_that_could_not_be_indexed_and_is_gone_is_forgotten_by_another_tr
     path.unlink()
     assert library.retry([videos]).failed == []
     assert library.catalog.files() == {}
+
+
+# Several examples, filters, pages
+
+
+def test_a_segment_of_the_library_is_found_as_the_footage_it_is_without_reading_a_file(filled, films, monkeypatch):
+    def nothing_is_read(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(filled, "embed_query", nothing_is_read)
+    (video_id,) = (i for i, paths in filled.catalog.paths().items() if paths == [str(films / "long.mp4")])
+    best = filled.search(Example(VideoRef(video_id), Span(21.25, 25)))[0]
+    assert best.video_id == video_id
+    assert best.score > 0.99
+    assert (best.segments[0].video.start, best.segments[0].video.end) == pytest.approx((21.25, 25), abs=0.1)
+
+
+def test_examples_and_filters_go_together(filled, films):
+    long = {"filters": Filters(min_duration=30)}
+    assert [path_of(filled, match).name for match in filled.search(films / "0.mp4", **long)] == ["long.mp4"]
+    assert filled.search(films / "0.mp4", filters=Filters(folder=films.parent / "nowhere")) == []
+    unwanted = filled.search([films / "1.mp4", films / "2.mp4"], unlike=films / "1.mp4", k=7)
+    assert path_of(filled, unwanted[0]).name == "2.mp4"
+    assert path_of(filled, unwanted[-1]).name == "1.mp4"
+
+
+def test_pages_make_up_the_whole_list(filled, films):
+    whole = filled.search(films / "0.mp4", k=7)
+    assert [match for at in (0, 3, 6) for match in filled.search(films / "0.mp4", k=3, offset=at)] == whole
+    assert filled.search(films / "0.mp4", offset=7) == []
+
+
+def test_a_search_for_nothing_or_for_a_video_that_is_not_there_is_refused(filled):
+    with pytest.raises(ValueError, match="needs an example"):
+        filled.search([])
+    with pytest.raises(LibraryError, match="the library has no video 99"):
+        filled.search(Example(VideoRef(99)))

@@ -39,3 +39,9 @@ def test_ranges_of_no_clip_hold_nothing(ranges):
     assert (len(none), none.last, none.ids().tolist()) == (0, 0, [])
     assert none.videos_of(IDS).tolist() == [0] * 7
     assert none.followed_by(ranges).ids().tolist() == ranges.followed_by(none).ids().tolist() == IDS.tolist()
+
+
+def test_ranges_of_some_videos_hold_their_clips_only(ranges):
+    some = ranges.of_videos(np.array([2, 5, 8]))
+    assert some.ids().tolist() == [5, 6, 9, 10]
+    assert ranges.of_videos(np.empty(0, np.int64)).ids().tolist() == []

@@ -265,3 +265,24 @@ def test_a_graph_comes_back_from_its_file_and_goes_on(large, tmp_path):
     extended = loaded.restructured()
     assert extended._graphed == len(extended) + 2 == MANY + 202
     assert extended.search(vectors(1, seed=4), 1)[1][0, 0] == 9000
+
+
+# Some of the vectors only
+
+
+@pytest.mark.parametrize("count", [3, 190, 400])  # the last is more than are compared one by one
+def test_among_some_ids_the_nearest_of_these_are_found(large, count):
+    large.add(np.arange(9000, 9050), vectors(50, seed=2))
+    have = large.ids()
+    some = np.sort(np.random.default_rng(3).choice(have, count, replace=False))
+    queries = vectors(20, seed=4)
+    similarities, ids = large.search(queries, 5, some)
+    alike = queries @ large.vectors(some).T
+    best = np.sort(alike, 1)[:, ::-1][:, :5]
+    assert np.isin(ids[ids >= 0], some).all()
+    assert (ids >= 0).sum(1).tolist() == [min(5, count)] * 20
+    assert (similarities[:, : best.shape[1]] >= best[:, -1:] - 1e-6).mean() > 0.98
+
+
+def test_among_ids_that_are_gone_there_is_nothing(index):
+    assert (index.search(vectors(2), 3, np.array([11, 12]))[1] == -1).all()

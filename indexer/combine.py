@@ -1,0 +1,80 @@
+"""Several examples at once: what speaks for a video adds up, what speaks against it counts off.
+
+Every example is searched for by itself, and every video that any of them names is aligned with all of them. The score
+of a video is the mean of what the wanted examples score there, each the share of that example that was found; times
+one less the highest score of an unwanted example. So a video that shows all of them comes before one that shows a
+single one as well, and one that shows the very footage of an unwanted example scores 0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from encoder.clips import ClipSpec, Span
+from indexer.align import Segment
+from indexer.blas import one_blas_thread
+from indexer.catalog import Catalog
+from indexer.ranges import Ids
+from indexer.search import Match, Query, align_videos, candidates, looked_at, usual_similarity
+from indexer.vectors import VectorIndex
+
+
+def search_all(
+    like: Sequence[Query],
+    unlike: Sequence[Query],
+    catalog: Catalog,
+    index: VectorIndex,
+    k: int,
+    spec: ClipSpec,
+    among: Ids | None = None,
+) -> list[Match]:
+    """The k videos that match the queries of `like` best and those of `unlike` least, best first.
+
+    Args:
+        like: one or more.
+        unlike: any number.
+        catalog: of the library.
+        index: of the same library.
+        k: how many.
+        spec: of the library's clips.
+        among: the clips whose videos may answer; None for all.
+    """
+    if not len(index) or (among is not None and not len(among)):
+        return []
+    with one_blas_thread():
+        usual = [usual_similarity(query.embeddings, index) for query in [*like, *unlike]]
+        named = [candidates(query, usual[i], catalog, index, k, among) for i, query in enumerate(like)]
+        videos = list(dict.fromkeys(video for names in named for video in names))
+        found = [
+            {
+                match.video_id: match
+                for match in looked_at(align_videos(query, own, catalog, videos, spec), catalog, spec)
+            }
+            for query, own in zip([*like, *unlike], usual, strict=True)
+        ]
+    wanted, unwanted = found[: len(like)], found[len(like) :]
+    matches = [
+        _together([each[video] for each in wanted], [each[video] for each in unwanted])
+        for video in videos
+        if all(video in each for each in found)  # but those that were removed meanwhile
+    ]
+    return sorted(matches, key=lambda match: (-match.score, match.video_id))[:k]
+
+
+def _together(like: Sequence[Match], unlike: Sequence[Match]) -> Match:
+    """What a video shows of all examples; its segments are those of the wanted ones, no moment twice."""
+    if len(like) == 1 and not unlike:
+        return like[0]
+    score = float(np.mean([match.score for match in like]))
+    against = max((match.score for match in unlike), default=0.0)
+    segments = [replace(segment, example=i) for i, match in enumerate(like) for segment in match.segments]
+    shown: list[Segment] = []
+    for segment in sorted(segments, key=lambda segment: -segment.score):
+        if not any(_same_moment(segment.video, other.video) for other in shown):
+            shown.append(segment)
+    return Match(like[0].video_id, shown, score * (1 - min(1.0, max(0.0, against))))
+
+
+def _same_moment(one: Span, other: Span) -> bool:
+    return one.shared(other) > 0.5 * min(one.duration, other.duration)

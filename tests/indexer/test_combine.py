@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from encoder.clips import ClipSpec, Span
+from indexer.align import Timeline
+from indexer.combine import search_all
+from indexer.readings import Reading
+from indexer.search import Query
+from indexer.vectors import VectorIndex
+
+DIM, CLIPS, CLIP_S = 32, 6, 2.0
+SPEC = ClipSpec(frames=8, fps=4.0, hop=4)
+
+
+class Films:
+    """A catalog of videos of six unrelated clips each, a second apart; clip ids ascend with the videos from 0."""
+
+    def __init__(self, embeddings):
+        self.embeddings = embeddings
+        self.index = VectorIndex(DIM, 0)
+        self.index.add(np.arange(len(embeddings) * CLIPS), embeddings.reshape(-1, DIM))
+
+    def videos_of_clips(self, ids):
+        return {i: i // CLIPS for i in ids}
+
+    def clips_of_videos(self, videos):
+        spans = [Span(i, i + CLIP_S) for i in range(CLIPS)]
+        return ((video, (spans, self.embeddings[video])) for video in videos)
+
+
+@pytest.fixture(scope="module")
+def films():
+    """60 videos; the first half of video 2 is that of video 0, its second half that of video 1."""
+    vectors = np.random.default_rng(0).normal(size=(60, CLIPS, DIM))
+    made = np.asarray(vectors / np.linalg.norm(vectors, axis=2, keepdims=True), np.float32)
+    made[2, :3], made[2, 3:] = made[0, :3], made[1, 3:]
+    return Films(made)
+
+
+def query(films, video, clips=slice(0, CLIPS)):
+    embeddings = films.embeddings[video, clips]
+    last = len(embeddings) - 1
+    return Query([Reading(Timeline(Span(0, last + CLIP_S), np.arange(last + 1) * 1.0, CLIP_S), embeddings)])
+
+
+def found(films, like, unlike=(), k=5, among=None):
+    return search_all(like, unlike, films, films.index, k, SPEC, among)
+
+
+def test_one_example_scores_what_its_best_segment_does(films):
+    for match in found(films, [query(films, 7)]):
+        assert match.together is None
+        assert match.score == match.segments[0].score
+
+
+def test_a_video_that_shows_both_examples_comes_before_those_that_show_one(films):
+    matches = found(films, [query(films, 0, slice(0, 3)), query(films, 1, slice(3, 6))])
+    assert matches[0].video_id == 2
+    assert {match.video_id for match in matches[1:3]} == {0, 1}
+    assert matches[0].score == pytest.approx(1, abs=0.01)
+    assert matches[1].score < 0.8
+
+
+def test_segments_say_which_example_they_match_and_no_moment_comes_twice(films):
+    best = found(films, [query(films, 0, slice(0, 3)), query(films, 1, slice(3, 6))])[0]
+    assert {(one.example, one.video.start) for one in best.segments[:2]} == {(0, 0.0), (1, 3.0)}
+    twice = found(films, [query(films, 7), query(films, 7)])[0]
+    assert len(twice.segments) == 1
+
+
+def test_the_order_of_the_examples_does_not_matter(films):
+    like = [query(films, i) for i in (3, 4)]
+    scores = [{match.video_id: match.score for match in found(films, one)} for one in (like, like[::-1])]
+    assert scores[0] == pytest.approx(scores[1])
+
+
+def test_a_video_that_shows_an_unwanted_example_scores_nothing(films):
+    like, unlike = query(films, 0, slice(0, 3)), query(films, 0, slice(3, 6))
+    matches = found(films, [like], [unlike], k=60)
+    scores = {match.video_id: match.score for match in matches}
+    assert matches[0].video_id == 2
+    assert scores[2] > 0.5
+    assert scores[0] == pytest.approx(0, abs=0.01)
+
+
+def test_of_several_unwanted_examples_the_one_that_fits_best_counts(films):
+    like, other = query(films, 0, slice(0, 3)), query(films, 9)
+    unlike = query(films, 0, slice(3, 6))
+    one = {match.video_id: match.score for match in found(films, [like], [unlike], k=60)}
+    both = {match.video_id: match.score for match in found(films, [like], [other, unlike], k=60)}
+    assert both[0] == pytest.approx(one[0])
+    assert all(both[video] <= score + 1e-9 for video, score in one.items() if score > 0)
+
+
+def test_only_videos_of_the_given_clips_answer_and_score_as_without(films):
+    everything = {match.video_id: match.score for match in found(films, [query(films, 7)], k=60)}
+    some = np.arange(20 * CLIPS, 30 * CLIPS)
+    matches = found(films, [query(films, 7)], k=8, among=some)
+    assert len(matches) == 8
+    assert {match.video_id for match in matches} <= set(range(20, 30))
+    assert all(match.score == everything[match.video_id] for match in matches)
+
+
+def test_as_many_videos_answer_as_are_asked_for_where_there_are_so_many(films):
+    assert len(found(films, [query(films, 7)], k=60)) == 60
+    assert len(found(films, [query(films, 7)], k=99)) == 60
+    assert found(films, [query(films, 7)], among=np.empty(0, np.int64)) == []
