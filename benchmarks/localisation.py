@@ -35,6 +35,7 @@ from indexer.catalog import Video
 from indexer.discover import resolve
 from indexer.evaluation import bootstrap_interval, localisation_recall, micro_ap, temporal_iou
 from indexer.library import Library
+from indexer.requests import Example
 
 CUT_S, LONG_S = 3.0, 600.0
 TURNS = 3.0  # grey levels: `turning` of a cut whose reverse must be told apart
@@ -150,7 +151,7 @@ def search_all(library: Library, hidden: Sequence[Hidden]) -> list[Answer]:
     names = {video: Path(paths[0]).name for video, paths in library.catalog.paths().items()}
     with StepProgress("Searching") as progress:
         for done, one in enumerate(asked, 1):
-            matches = library.search(one.path, one.source)
+            matches = library.search(Example(one.path, one.source))
             found = [
                 Place(names[match.video_id], segment.video, segment.score)
                 for match in matches
