@@ -122,7 +122,7 @@ def default() -> Recipe:
         clip=ClipSpec(frames=16, fps=8, size=96, hop=8),
         views=ViewSpec(frames=16, shortest_stride=1 / 32, longest_stride=3 / 32),
         objective=Objective(information=None, twins=1.0),
-        schedule=Schedule(batch=64, steps=1063, learning_rate=2e-3, look_rate=0.25),
+        schedule=Schedule(batch=64, steps=2452, learning_rate=2e-3, look_rate=0.25),
         cache_fps=16,
         cache_size=112,
     )
@@ -131,7 +131,7 @@ def default() -> Recipe:
 def _parts(look_network: LookNetwork) -> EncoderConfig:
     """Look, and motion by a final map and by where in the picture things move; see docs/encoder.md."""
     return EncoderConfig(
-        look_dim=64, motion_dim=256, motion_weight=0.95, still=0.005, look_network=look_network, region_cells=(2, 4, 4)
+        look_dim=64, motion_dim=256, motion_weight=0.9, still=0.005, look_network=look_network, region_cells=(2, 4, 4)
     )
 
 
