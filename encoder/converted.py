@@ -12,6 +12,7 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import openvino
 from openvino.frontend import FrontEndManager
 
@@ -43,6 +44,9 @@ def openvino_runtime(checkpoint: Checkpoint, cache: Path, precision: str | None 
     cores = os.cpu_count() or 1
     how = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores}
     compiled = core.compile_model(model, "CPU", how)
+    # What turns tensors into arrays is made when it is first used; two threads that do so at once can wait for each
+    # other for ever, one for Python's lock and one for the other's.
+    np.asarray(openvino.Tensor(np.zeros(1, np.uint8)).data)
     looks = checkpoint.config.look_dim > 0
 
     def embed(clips: Clips) -> Embeddings:
