@@ -4,6 +4,7 @@ Exit status: 0 done, 1 the world was at fault (one sentence on stderr), 2 the co
 imported inside the commands, so that `--help` and decoder processes start at once.
 """
 
+import logging
 import os
 import shlex
 import signal
@@ -140,7 +141,7 @@ def serve(
     try:
         run(settings_for(library), host, port, access, folders or [])
     except _Stopped:
-        say("the page is closed")
+        logging.getLogger("app.ui.server").info("the page is closed")
 
 
 @app.command()

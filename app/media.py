@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
 from encoder.decoding import Decoded, DecodePool, Event, Failed, Job, Opened
-from encoder.video import VideoError, VideoInfo
+from encoder.video import VideoError, VideoInfo, open_alone
 
 _DECODERS, _STALL_S = 2, 20.0
 _ONE_PASS_S = 2.0  # from one picture to the next of a strip: further apart, seeking is quicker than decoding on
@@ -57,7 +57,7 @@ def way_to_play(path: str) -> Way:
 @lru_cache(maxsize=4096)
 def _way(path: str, size: int, _modified: int) -> Way:
     try:
-        with av.open(f"file:{path}", timeout=(5.0, 5.0), metadata_errors="ignore") as container:
+        with open_alone(path, (5.0, 5.0)) as container:
             stream = container.streams.video[0]
             codec, pixels, boxes = stream.codec.canonical_name, stream.pix_fmt, container.format.name.split(",")
     except (av.FFmpegError, OSError, ValueError, IndexError, AttributeError):
@@ -183,7 +183,7 @@ def wrap_packets(path: str, draft: str, kind: str) -> None:
     sounds = ("aac", "mp3") if kind == "mp4" else ("opus", "vorbis")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # codecs write to stderr behind Python's back
     options = {"movflags": "+faststart"} if kind == "mp4" else {}
-    with av.open(f"file:{path}", metadata_errors="ignore") as source, av.open(draft, "w", kind, options) as target:
+    with open_alone(path) as source, av.open(draft, "w", kind, options) as target:
         chosen = [source.streams.video[0], *[s for s in source.streams.audio if s.codec.canonical_name in sounds][:1]]
         streams = {stream.index: target.add_stream_from_template(stream) for stream in chosen}
         for packet in source.demux(chosen):

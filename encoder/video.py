@@ -41,6 +41,12 @@ _FRAME_S = 1 / 25  # how long a picture is shown whose file does not say
 _LONGEST_STILL_S = 600.0  # a longer gap between frames, past the declared duration, is a broken timestamp
 _REGULAR_S = 1.0  # nearer to each other, times are of one clock
 _ROUNDING_S = 1e-6
+_MOST_PIXELS = 1 << 26  # of a picture: 8192 x 8192; a header of a few bytes may claim any size
+# Formats that name other files or addresses, or are programs
+_LISTS = {
+    *("applehttp", "avisynth", "concat", "concatf", "dash", "hls", "imf", "lavfi", "rtp", "rtsp", "sap", "sdp"),
+    *("vapoursynth", "webm_dash_manifest"),
+}
 _SEEK_FROM_S = 10.0  # nearer starts are reached by decoding
 
 
@@ -96,6 +102,21 @@ def read_clips(
     """Yield the clips of a video, see `Video.clips`."""
     with Video(path) as video:
         yield from video.clips(spec, span, starts)
+
+
+def open_alone(path: str | Path, timeout: tuple[float, float] | None = None) -> InputContainer:
+    """Open a file and no other: a list of files is refused, which could show its author what is not theirs.
+
+    Args:
+        path: the file.
+        timeout: seconds for opening it and for one reading call.
+    """
+    return av.open(
+        f"file:{os.fspath(path)}",  # without it `12:30.mp4` is taken for an address
+        options={"format_whitelist": ",".join(sorted(av.formats_available - _LISTS))},
+        timeout=timeout,
+        metadata_errors="ignore",
+    )
 
 
 class Video:
@@ -232,16 +253,13 @@ class Video:
     def _open(self) -> None:
         _check_file(self.path)
         try:
-            self._container: InputContainer = av.open(
-                f"file:{os.fspath(self.path)}",  # without it `12:30.mp4` is taken for an address
-                timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S),
-                metadata_errors="ignore",
-            )
+            self._container = open_alone(self.path, (_OPEN_TIMEOUT_S, _READ_TIMEOUT_S))
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(self.path, _in_words(error)) from error
         self._stream = self._choose_stream()
         codec = self._stream.codec_context
         codec.thread_count, codec.thread_type = self._threads, ThreadType.FRAME
+        codec.options = {"max_pixels": str(_MOST_PIXELS)}
         self._guessed = self._container.format.name == "avi"  # holds no presentation times: a pts goes to and fro
         self._may_drop = not self._guessed and drops_only_unused(codec.name, codec.extradata)
 
@@ -253,6 +271,10 @@ class Video:
         if not _has_decoder(videos[0]):
             self._container.close()
             raise VideoError(self.path, "its video codec is not one this installation can decode")
+        width, height = videos[0].codec_context.width, videos[0].codec_context.height
+        if width * height > _MOST_PIXELS:
+            self._container.close()
+            raise VideoError(self.path, f"claims pictures of {width} x {height} pixels, more than can be read")
         return videos[0]
 
     def _decoded(self) -> Iterator[VideoFrame]:
@@ -353,7 +375,7 @@ def _in_words(error: Exception) -> str:
         return "permission denied"
     if isinstance(error, EOFError):
         return "is cut off before its first picture"
-    if isinstance(error, av.InvalidDataError | ValueError):
+    if isinstance(error, av.InvalidDataError | ValueError):  # of a list of files too
         return "is not a video file, or is damaged beyond reading"
     return f"can't be read: {getattr(error, 'strerror', None) or error}"
 

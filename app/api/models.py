@@ -24,6 +24,7 @@ class Segment(BaseModel):
     end: float
     query_start: float
     query_end: float
+    example: int | None = Field(None, description="Which example it matches, from 0, where there are several.")
 
 
 class Match(Segment):
@@ -107,7 +108,7 @@ class JobStatus(StrEnum):
 
 
 class Job(BaseModel):
-    """An indexing run in the background."""
+    """A piece of work in the library, in the background."""
 
     id: str
     title: str

@@ -1,62 +1,118 @@
-"""What a search request asks with: an uploaded clip, on disk while it is searched for, or a video of the library."""
+"""What a search request asks with: uploaded clips, on disk while they are searched for, and videos of the library."""
 
-import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from math import inf
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import UploadFile
+from fastapi import File, Form, UploadFile
 
+from app import asked
 from app.api.errors import ApiError
 from app.text import file_name
 from encoder.clips import Span
 from encoder.video import VideoError
 from indexer.library import Library
+from indexer.requests import Example, Filters, VideoRef
 
 _SUFFIX = re.compile(r"\.\w{1,8}")
+_STORED = re.compile(r"\d{1,18}(@[\d.]{1,12}-[\d.]{0,12})?")  # never a path
+_MOST = 20  # examples of a kind
+_BLOCK = 1 << 20  # bytes copied at once
+
+Clips = Annotated[list[UploadFile], File(default_factory=list, max_length=_MOST, description="Video files.")]
+Videos = Annotated[
+    list[str],
+    Form(default_factory=list, max_length=_MOST, description="Videos of the library, as `ID` or `ID@START-END`."),
+]
+Seconds = Annotated[float | None, Form(ge=0, allow_inf_nan=False)]
+_Pixels = Annotated[int | None, Form(ge=0)]
+_Date = Annotated[str | None, Form(max_length=40, description="A date, or a date and time, as in ISO 8601.")]
+
+
+def filters_of(
+    folder: Annotated[str | None, Form(max_length=4096, description="Only videos at or below it.")] = None,
+    since: _Date = None,
+    until: _Date = None,
+    min_duration: Seconds = None,
+    max_duration: Seconds = None,
+    min_height: _Pixels = None,
+    max_height: _Pixels = None,
+) -> Filters:
+    """Which videos may answer; `since` and `until` are when they were added.
+
+    Raises:
+        ApiError: a filter can't be.
+    """
+    try:
+        return Filters(
+            folder, asked.moment(since) if since else None, asked.moment(until, after=True) if until else None,
+            min_duration, max_duration, min_height, max_height,
+        )  # fmt: skip
+    except ValueError as error:
+        raise ApiError(422, f"{error}.") from error
 
 
 @contextmanager
-def on_disk(upload: UploadFile) -> Iterator[str]:
-    """An upload as a file of its own, gone afterwards; errors of it name the file as its sender calls it."""
-    name = file_name(upload.filename or "the clip")
-    suffix = Path(name).suffix
-    with tempfile.NamedTemporaryFile(prefix="reelseek-", suffix=suffix if _SUFFIX.fullmatch(suffix) else "") as file:
-        shutil.copyfileobj(upload.file, file, 1 << 20)
-        file.flush()
+def on_disk(uploads: Sequence[UploadFile]) -> Iterator[list[Path]]:
+    """Uploads as files of their own, gone afterwards; an error of one names the file as its sender calls it."""
+    with ExitStack() as stack:
+        given = (upload for upload in uploads if upload.filename)  # a form's empty field is none
+        names = {stack.enter_context(_written(upload)): file_name(upload.filename or "") for upload in given}
         try:
-            yield file.name
+            yield [Path(path) for path in names]
         except VideoError as error:
-            raise ApiError(415, f"{name} {error.reason}.") from error
+            if error.path in names:
+                raise ApiError(415, f"{names[error.path]} {error.reason}.") from error
+            raise
 
 
-def file_of(library: Library, video_id: int) -> str:
-    """Where a video of the library lies.
-
-    Raises:
-        ApiError: there is none of that id, or its file is gone.
-    """
-    paths = library.catalog.paths([video_id]).get(video_id, [])
-    if not paths:
-        raise ApiError(404, f"There is no video {video_id} in the library.")
-    here = next((path for path in paths if os.path.isfile(path)), None)  # noqa: PTH113 - strings keep odd names
-    if here is None:
-        raise ApiError(410, f"{file_name(paths[0])} is no longer where it was; index its folder again.")
-    return here
-
-
-def span_of(start: float | None, end: float | None) -> Span | None:
-    """The part to search for.
+def narrowed(examples: Sequence[Example], start: float | None, end: float | None) -> list[Example]:
+    """Examples of which only a part of the first one counts.
 
     Raises:
-        ApiError: it is empty.
+        ApiError: the part is empty, or the first one is a part already.
     """
     if start is None and end is None:
-        return None
-    begin, stop = start or 0.0, float("inf") if end is None else end
+        return list(examples)
+    begin, stop = start or 0.0, inf if end is None else end
     if not begin < stop:
         raise ApiError(422, f"start ({begin:g} s) must lie before end ({stop:g} s).")
-    return Span(begin, stop)
+    first, *others = examples
+    if first.span is not None:
+        raise ApiError(422, "The first example names its part already, so it goes without start and end.")
+    return [replace(first, span=Span(begin, stop)), *others]
+
+
+def stored(library: Library, texts: Sequence[str]) -> list[Example]:
+    """Videos of the library, or parts of them, written as `ID` or `ID@START-END`.
+
+    Raises:
+        ApiError: one is written in another way, or is not in the library.
+    """
+    found = []
+    for text in texts:
+        try:
+            example = asked.example(f"library:{text}") if _STORED.fullmatch(text) else None
+        except ValueError as error:
+            raise ApiError(422, f"video {text}: {error}") from error
+        if example is None or not isinstance(example.what, VideoRef):
+            raise ApiError(422, f"video: {text!r} is not ID or ID@START-END, with times in seconds.")
+        if not library.catalog.videos([example.what.video_id]):
+            raise ApiError(404, f"There is no video {example.what.video_id} in the library.")
+        found.append(example)
+    return found
+
+
+@contextmanager
+def _written(upload: UploadFile) -> Iterator[str]:
+    suffix = Path(file_name(upload.filename or "")).suffix
+    with tempfile.NamedTemporaryFile(prefix="reelseek-", suffix=suffix if _SUFFIX.fullmatch(suffix) else "") as file:
+        shutil.copyfileobj(upload.file, file, _BLOCK)
+        file.flush()
+        yield file.name

@@ -2,24 +2,23 @@
 
 from typing import Annotated, Any
 
-from fastapi import FastAPI, File, Form, Response, UploadFile
+from fastapi import Depends, FastAPI, Form, Response
 from fastapi_offline import FastAPIOffline
 
 from app import service
 from app.api.errors import ApiError, answer_errors
 from app.api.models import IndexRequest, Job, Match, Problem, Status
-from app.api.queries import file_of, on_disk, span_of
+from app.api.queries import Clips, Seconds, Videos, filters_of, narrowed, on_disk, stored
 from app.ui.library_work import start_indexing
 from app.ui.site import Site
-from indexer.requests import Example
+from indexer.requests import Example, Filters
 
 PREFIX = "/api/v1"
-_MOST = 1000  # videos of one answer
+_MOST, _FARTHEST = 1000, 100_000  # videos of one answer, and before it
 _DESCRIPTION = """
 Where a moving scene happens in a video collection. Every error is `{"detail": sentence}`. Requests are limited as
 `docs/service.md` says: 413 is a body that is too large, 429 comes with `Retry-After` in seconds.
 """
-_Seconds = Annotated[float | None, Form(ge=0, allow_inf_nan=False)]
 
 
 def build_api(site: Site) -> FastAPI:
@@ -41,27 +40,31 @@ def build_api(site: Site) -> FastAPI:
 
 
 def _add_search(api: FastAPI, site: Site) -> None:
-    @api.post("/search", responses=_problems(404, 410, 415, 422))
+    @api.post("/search", responses=_problems(404, 415, 422))
     def search(
-        clip: Annotated[UploadFile | None, File(description="The example: a video file.")] = None,
-        video: Annotated[int | None, Form(description="Instead of a clip: a video of the library.")] = None,
-        start: _Seconds = None,
-        end: _Seconds = None,
+        clip: Clips,
+        video: Videos,
+        unlike_clip: Clips,
+        unlike_video: Videos,
+        filters: Annotated[Filters, Depends(filters_of)],
+        start: Seconds = None,
+        end: Seconds = None,
         k: Annotated[int, Form(ge=1, le=_MOST, description="Videos to answer with, at most.")] = 10,
+        offset: Annotated[int, Form(ge=0, le=_FARTHEST, description="Videos to pass over, of earlier pages.")] = 0,
     ) -> list[Match]:
         """Find the videos, and the moments in them, in which a scene happens; best first.
 
-        Send a clip or name a video; `start` and `end` narrow it down to the scene, in seconds.
+        Send a clip, or name a video; several count together. `start` and `end` narrow the first one down to the scene,
+        in seconds. The `unlike` ones show what is not wanted.
         """
-        span = span_of(start, end)
-        if (clip is None) == (video is None):
-            raise ApiError(422, "Send either a clip or the id of a video.")
-        if clip is not None:
-            with on_disk(clip) as path:
-                matches = site.library.search(Example(path, span), k=k)
-        else:
-            matches = site.library.search(Example(file_of(site.library, video or 0), span), k=k)
-        return [Match.model_validate(row) for row in service.search_rows(site.library, matches)]
+        library = site.library
+        with site.metrics.searching(), on_disk(clip) as clips, on_disk(unlike_clip) as unlike_clips:
+            wanted = [*map(Example, clips), *stored(library, video)]
+            unwanted = [*map(Example, unlike_clips), *stored(library, unlike_video)]
+            if not wanted:
+                raise ApiError(422, "Send a clip, or the id of a video, to search for.")
+            matches = library.search(narrowed(wanted, start, end), unwanted, filters, k, offset)
+            return [Match.model_validate(row) for row in service.search_rows(library, matches)]
 
 
 def _add_jobs(api: FastAPI, site: Site) -> None:

@@ -55,9 +55,6 @@ class Guard:
             refusal = self._misdirected(scope) or self._foreign(scope)
             if refusal is None and self._access.accounts is not None:
                 user, refusal = await self._log_in(scope, self._access.accounts)
-        if refusal is not None:
-            await refusal(scope, receive, send)
-            return
         visitor = introduce(scope, user)
 
         async def send_with_headers(message: Message) -> None:
@@ -69,7 +66,7 @@ class Guard:
                     headers.append("set-cookie", new_cookie())
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        await (refusal or self._app)(scope, receive, send_with_headers)
 
     def _misdirected(self, scope: Scope) -> Response | None:
         """Refuse a host name that is not ours: a page elsewhere may have had its own name point here."""

@@ -6,6 +6,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import Metrics
+from app.ui.visitor import visitor_of
 
 _log = logging.getLogger(__name__)
 _NOBODY = 499  # the asker went away before an answer began
@@ -14,7 +15,7 @@ _GRADIO = "/gradio_api/"
 _KINDS = frozenset(
     ["upload", "upload_progress", "queue", "file", "heartbeat", "info", "call", "run"]
 )  # of Gradio's API
-_PLACES = frozenset({"", "media", "thumb", "health", "metrics", "assets", "static", "config", "theme.css"})
+_PLACES = frozenset({"", "media", "thumb", "strip", "clip", "health", "metrics", "assets", "static", "config"})
 
 
 class Observer:
@@ -43,7 +44,7 @@ class Observer:
             route = route_of(scope["path"])
             self._metrics.request(route, scope["method"], status, seconds)
             facts = {"route": route, "method": scope["method"], "status": status, "ms": round(1000 * seconds, 1)}
-            _log.info("request", extra=facts)
+            _log.info("request", extra=facts | {"user": visitor_of(scope).user})
 
 
 def route_of(path: str) -> str:

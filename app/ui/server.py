@@ -3,7 +3,6 @@
 import logging
 import os
 import socket
-import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator
@@ -37,6 +36,7 @@ from app.ui.uploads import Uploads
 from encoder.errors import WorldError
 from indexer.library import Library
 
+_log = logging.getLogger(__name__)
 _COPIES = "browser"  # folder of playable copies, in the library's
 
 
@@ -129,8 +129,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            sys.stderr.write(f"reelseek is ready at {self._url} (stop it with Ctrl-C)\n")
-            sys.stderr.flush()
+            _log.info("reelseek is ready at %s (stop it with Ctrl-C)", self._url)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # open pages are cut off: nothing to report

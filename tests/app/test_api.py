@@ -49,6 +49,29 @@ def test_a_video_of_the_library_is_searched_for_by_its_id(client, ids):
     assert got.json()[0]["video"] == ids["long.mp4"]
 
 
+def test_examples_count_together_and_what_is_unlike_them_counts_against(client, films, ids):
+    long, old = ids["long.mp4"], ids["old.mkv"]
+    both = client.post("/api/v1/search", data={"video": [f"{long}@2-5", old], "k": 3}).json()
+    assert {row["video"] for row in both[:2]} == {long, old}
+    assert both[0]["segments"][0]["example"] in (0, 1)
+    clip = {
+        "clip": ("c.mp4", (films / "long.mp4").read_bytes()),
+        "unlike_clip": ("d.mkv", (films / "old.mkv").read_bytes()),
+    }
+    rows = client.post("/api/v1/search", files=clip, data={"k": 3}).json()
+    assert (rows[0]["video"], rows[-1]["video"]) == (long, old)
+
+
+def test_filters_and_pages_are_those_of_the_library(client, ids):
+    query = {"video": ids["long.mp4"]}
+    short = client.post("/api/v1/search", data=query | {"max_duration": 4}).json()
+    assert {row["video"] for row in short} == set(ids.values()) - {ids["long.mp4"]}
+    assert client.post("/api/v1/search", data=query | {"until": "2001-01-01"}).json() == []
+    whole = client.post("/api/v1/search", data=query).json()
+    pages = [client.post("/api/v1/search", data=query | {"k": 1, "offset": i}).json() for i in range(4)]
+    assert [row["video"] for page in pages for row in page] == [row["video"] for row in whole]
+
+
 def test_an_upload_leaves_nothing_on_the_disk(client, films, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert search(client, films / "long.mp4").status_code == 200
@@ -58,13 +81,21 @@ def test_an_upload_leaves_nothing_on_the_disk(client, films, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("fields", "status", "sentence"),
     [
-        ({}, 422, "Send either a clip or the id of a video."),
+        ({}, 422, "Send a clip, or the id of a video, to search for."),
+        ({"unlike_video": "1"}, 422, "Send a clip, or the id of a video, to search for."),
+        ({"video": "/etc/passwd"}, 422, "video: '/etc/passwd' is not ID or ID@START-END"),
+        ({"video": "1@../x-"}, 422, "is not ID or ID@START-END"),
+        ({"video": "1@3-2"}, 422, "video 1@3-2: "),
+        ({"video": "1@1-2", "start": 1}, 422, "names its part already"),
+        ({"video": ["1"] * 21}, 422, "video: List should have at most 20 items"),
+        ({"video": 1, "since": "yesterday"}, 422, "'yesterday' is no date"),
+        ({"video": 1, "min_height": 5, "max_height": 2}, 422, "the least height must not be above the greatest"),
         ({"video": 1, "start": 3, "end": 2}, 422, "start (3 s) must lie before end (2 s)."),
         ({"video": 1, "start": "x"}, 422, "start: Input should be a valid number"),
         ({"video": 1, "start": "nan"}, 422, "start: Input should be a finite number"),
         ({"video": 1, "k": 0}, 422, "k: Input should be greater than or equal to 1"),
         ({"video": 4711}, 404, "There is no video 4711 in the library."),
-        ({"video": 1, "start": 500}, 415, "so nothing lies at or after 500 s"),
+        ({"unlike_video": 4711, "video": 1}, 404, "There is no video 4711 in the library."),
     ],
 )
 def test_a_search_that_can_not_be_is_refused_in_a_sentence(client, fields, status, sentence):

@@ -2,6 +2,7 @@ import math
 import os
 import pickle
 import shutil
+import struct
 import subprocess
 import sys
 import tracemalloc
@@ -567,3 +568,36 @@ def test_a_real_file_reads_the_same_under_another_name(shared_data, tmp_path):
     shutil.copyfile(path, copy)
     for one, other in zip(read_clips(path, SPEC), read_clips(copy, SPEC), strict=True):
         np.testing.assert_array_equal(one.frames, other.frames)
+
+
+# Files that mean harm
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n../private/film.ts\n#EXT-X-ENDLIST\n"),
+        ("list.mp4", "ffconcat version 1.0\nfile 'film.ts'\n"),
+        ("list.sdp", "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 26\n"),
+    ],
+)
+def test_a_list_of_other_files_is_no_video(moving_video, tmp_path, name, text):
+    for folder in ("public", "private"):
+        (tmp_path / folder).mkdir()
+        moving_video(tmp_path / folder / "film.ts", 2, seed=1, clock=90000)
+    (tmp_path / "public" / name).write_text(text)
+    with pytest.raises(VideoError, match="is not a video file"):
+        probe(tmp_path / "public" / name)
+
+
+def test_a_picture_that_claims_to_be_huge_is_refused_before_it_is_decoded(make_video, tmp_path):
+    small = make_video(tmp_path / "small.avi", [0, 0.2], codec="mjpeg", pixels="yuvj420p", size=(64, 48)).read_bytes()
+    header, picture = struct.pack("<III", 40, 64, 48), b"\xff\xc0\x00\x11\x08" + struct.pack(">HH", 48, 64)
+    assert header in small
+    assert picture in small
+    for width, height in ((100_000, 100_000), (16_000, 16_000), (9_000, 8_000)):
+        bomb = small.replace(header, struct.pack("<III", 40, width, height))
+        size = struct.pack(">HH", min(height, 65535), min(width, 65535))
+        (tmp_path / "bomb.avi").write_bytes(bomb.replace(picture, b"\xff\xc0\x00\x11\x08" + size))
+        with pytest.raises(VideoError, match=r"more than can be read|no picture can be decoded"):
+            probe(tmp_path / "bomb.avi")
