@@ -1,6 +1,7 @@
 """A query clip -> its embedded readings: decoded once, or twice where there may be a video inside it."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -12,6 +13,7 @@ from encoder.clips import ClipSpec, Span
 from encoder.decoding import Decoded, DecodePool, Failed, Job
 from encoder.video import VideoError
 from indexer.align import Timeline
+from indexer.blas import one_blas_thread
 from indexer.insets import Box, cut, insets, without_bars
 from indexer.pipeline import Encoded, encode_videos
 from indexer.readings import (
@@ -35,7 +37,8 @@ _LARGER = 2  # times the side of a clip's pictures: of those that insets are cut
 def embed_query(clip: str | Path, span: Span | None, checkpoint: Checkpoint, pool: DecodePool) -> Query:
     """Embed the windows of a clip, much closer together than a library's, and those of its other readings.
 
-    So offsets come out finer than the library's hop, and some windows show the very frames that its clips show.
+    So offsets come out finer than the library's hop, and some windows show the very frames that its clips show. What
+    else it may have been is worked out while it is embedded as it is.
 
     Raises:
         VideoError: the clip can't be read.
@@ -44,8 +47,12 @@ def embed_query(clip: str | Path, span: Span | None, checkpoint: Checkpoint, poo
     strip = _strip(clip, span, spec, pool)
     if strip is None:
         return Query([_long_reading(clip, span, checkpoint, pool)])
-    shots = [as_it_is(strip, spec), *_guesses(strip, clip, spec, pool)]
-    return Query(embedded(shots, checkpoint.embed(np.concatenate([one.frames for one in shots]))))
+    plain = as_it_is(strip, spec)
+    with ThreadPoolExecutor(1) as beside, one_blas_thread():
+        known = beside.submit(checkpoint.embed, plain.frames)
+        guesses = list(_guesses(strip, clip, spec, pool))
+    rest = checkpoint.embed(np.concatenate([one.frames for one in guesses]))
+    return Query(embedded([plain, *guesses], np.concatenate([known.result(), rest])))
 
 
 def _guesses(strip: Strip, clip: str | Path, spec: ClipSpec, pool: DecodePool) -> Iterator[Shots]:

@@ -86,11 +86,12 @@ def test_a_query_as_it_is_keeps_its_score_and_its_times(filled, films):
     assert segment.tempo == 1
 
 
-def test_all_readings_are_embedded_at_once(films, checkpoint, pool):
+def test_a_query_is_embedded_as_it_is_and_then_in_all_other_readings_at_once(films, checkpoint, pool):
     counting = SimpleNamespace(spec=checkpoint.spec, embed=Mock(wraps=checkpoint.embed))
     query = embed_query(films[0], None, counting, pool)
     assert len(query.readings) > 4
-    counting.embed.assert_called_once()
+    counts = [len(call.args[0]) for call in counting.embed.call_args_list]
+    assert counts == [len(query.readings[0].embeddings), len(query.embeddings) - counts[0]]
     assert sum(len(reading.embeddings) for reading in query.readings) == len(query.embeddings)
 
 
