@@ -102,8 +102,13 @@ def _frames(source: InputContainer, span: Span, heard: bool) -> Iterator[tuple[a
                 yield frame, at
         if len(late) == len(streams):
             break
-    if before is not None:
+    if before is not None and _end(before) > begin:
         yield before, 0.0
+
+
+def _end(frame: av.VideoFrame) -> float:
+    length = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+    return (frame.time or 0.0) + length
 
 
 def _decoded(packet: "av.Packet[Any]") -> Sequence[av.VideoFrame | av.AudioFrame]:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from app.media import Way, way_to_play
+from app.moments import Moment
 from app.progress import clock
 from app.text import file_name, shown
 from app.ui.icons import icon
@@ -126,7 +127,8 @@ def _acts(card: Card, name: str) -> str:
         for act, told in _ACTS.items()
     )
     best = card.row["segments"][0]
-    cut = f"cut/{card.video.id}?{urlencode({'start': best['start'], 'end': best['end']})}"
+    moment = Moment(card.video.id, Span(best["start"], best["end"]))
+    cut = f"export/clip.mp4?{urlencode({'of': str(moment)})}"
     link = (
         f'<a class="rs-act" data-act="cut" href="{escape(cut)}" download title="Download this moment as a clip" '
         f'aria-label="Download this moment as a clip: {name}">{icon("cut")}</a>'

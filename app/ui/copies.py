@@ -1,11 +1,13 @@
-"""Copies of videos that browsers can't play as they are, in a folder beside the catalog.
+"""Copies of videos that browsers can't play as they are, and cuts to be kept, in a folder beside the catalog.
 
 Wrapped anew where only the container is foreign, else a short excerpt around the match, encoded as H.264.
 """
 
+import hashlib
 import os
 import uuid
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing import get_context
@@ -71,6 +73,17 @@ class Copies:
             f"{content}-{span.start:.2f}-{span.end:.2f}-cut.mp4",
             lambda draft: _in_process(path, _CUT_LIMIT_S, cut_all, [Cutting(path, span, size, str(draft))]),
         )
+
+    def packed(self, files: Mapping[str, Path]) -> "Future[Path]":
+        """Files in one ZIP, by the names they get there."""
+        key = hashlib.blake2b(repr(sorted(files.items())).encode(errors="backslashreplace"), digest_size=16).hexdigest()
+
+        def write(draft: Path) -> None:
+            with zipfile.ZipFile(draft, "w") as packed:  # video does not get smaller
+                for name, path in files.items():
+                    packed.write(path, name)
+
+        return self._get(f"{key}.zip", write)
 
     def _get(self, name: str, write: Callable[[Path], None]) -> "Future[Path]":
         with self._lock:

@@ -4,11 +4,13 @@ import os
 from dataclasses import dataclass
 
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 
 from app.text import file_name
 from app.ui.search_clips import SearchClips
 from app.ui.site import Site
 from encoder.errors import WorldError
+from encoder.video import VideoError
 from indexer.library import Library
 
 _GONE = "The clip is no longer here; choose it again."
@@ -42,7 +44,7 @@ def find(site: Site, request: Request) -> Found:
     """
     if "token" in request.path_params:
         return _clip(site.clips, request.path_params["token"])
-    return _video(site.library, min(request.path_params["video_id"], 2**62))  # what a database can be asked for
+    return video_of(site.library, min(request.path_params["video_id"], 2**62))  # what a database can be asked for
 
 
 def _clip(clips: SearchClips, token: str) -> Found:
@@ -54,7 +56,12 @@ def _clip(clips: SearchClips, token: str) -> Found:
     return Found(clip.path, clip.content, clip.duration, clip.width, clip.height, clip.fps)
 
 
-def _video(library: Library, video_id: int) -> Found:
+def video_of(library: Library, video_id: int) -> Found:
+    """A video of the library.
+
+    Raises:
+        Refusal: there is none of that id, or its file is gone.
+    """
     catalog = library.catalog
     video, paths = catalog.videos([video_id]).get(video_id), catalog.paths([video_id]).get(video_id, [])
     if video is None or not paths:
@@ -63,3 +70,12 @@ def _video(library: Library, video_id: int) -> Found:
     if not here:
         raise Refusal(410, f"{file_name(paths[0])} is no longer where it was; index its folder again.")
     return Found(here[0], video.content, video.duration, video.width, video.height, video.fps)
+
+
+def refused(error: Exception) -> Response:
+    """One sentence, without a path of the server."""
+    if isinstance(error, Refusal):
+        return PlainTextResponse(str(error), error.status)
+    if isinstance(error, VideoError):
+        return PlainTextResponse(f"{file_name(error.path)}: {error.reason}", 415)
+    return PlainTextResponse("The server could not read the file or write its copy; is its disk full?", 503)

@@ -13,13 +13,11 @@ from starlette.routing import BaseRoute, Route
 
 from app.media import Way, way_to_play
 from app.posters import Posters
-from app.text import file_name
 from app.ui.copies import Copies
-from app.ui.found import Found, Refusal, find
+from app.ui.found import Found, Refusal, find, refused
 from app.ui.site import Site
 from encoder.clips import Span
 from encoder.errors import WorldError
-from encoder.video import VideoError
 
 _PICTURES = 4  # made at once
 _FEWEST, _MOST = 2, 16  # pictures of a strip
@@ -55,7 +53,7 @@ class MediaRoutes:
                 path = await self._copy(request, found, way)
             return FileResponse(path, media_type=way.media_type, headers={"cache-control": "private, max-age=3600"})
         except (WorldError, OSError) as error:
-            return _refused(error)
+            return refused(error)
 
     async def _find(self, request: Request) -> Found:
         return await asyncio.to_thread(find, self._site, request)
@@ -82,7 +80,7 @@ class MediaRoutes:
             jpeg = await asyncio.get_running_loop().run_in_executor(self._threads, make)
             return Response(jpeg, media_type="image/jpeg", headers=headers)
         except (WorldError, OSError) as error:
-            return _refused(error)
+            return refused(error)
 
     async def _strip(self, request: Request) -> Response:
         """A JPEG of ?n= pictures beside each other, spread evenly from ?start= to ?end= seconds."""
@@ -98,7 +96,7 @@ class MediaRoutes:
             jpeg = await asyncio.get_running_loop().run_in_executor(self._threads, make)
             return Response(jpeg, media_type="image/jpeg", headers={"cache-control": _KEPT})
         except (WorldError, OSError) as error:
-            return _refused(error)
+            return refused(error)
 
 
 def _seconds(request: Request, name: str, default: float) -> float:
@@ -111,15 +109,6 @@ def _seconds(request: Request, name: str, default: float) -> float:
     if not 0 <= value < 1e7:
         raise Refusal(400, f"{name} must be a time in seconds")
     return round(value, 1)
-
-
-def _refused(error: Exception) -> Response:
-    """One sentence, without a path of the server."""
-    if isinstance(error, Refusal):
-        return PlainTextResponse(str(error), error.status)
-    if isinstance(error, VideoError):
-        return PlainTextResponse(f"{file_name(error.path)}: {error.reason}", 415)
-    return PlainTextResponse("The server could not read the file or write its copy; is its disk full?", 503)
 
 
 def _nothing(_: Request) -> Response:

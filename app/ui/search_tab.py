@@ -13,6 +13,7 @@ from app.ui.assets import asset
 from app.ui.chooser import Chooser, build_chooser
 from app.ui.finding import clip_of_path, clip_of_upload, clip_of_video, find_moments
 from app.ui.player import build_player
+from app.ui.saved import build_saved
 from app.ui.search_clips import SearchClip
 from app.ui.site import Site, in_sentences
 from app.ui.trim import build_trimmer, span_of, trimmed
@@ -38,6 +39,7 @@ class _Parts:
     find: gr.Button
     order: gr.Dropdown
     results: gr.HTML
+    saved: gr.HTML
     clip: gr.State
     answer: gr.State
 
@@ -56,7 +58,7 @@ def build_search_tab(site: Site, page: gr.Blocks) -> None:
     """Lay out the tab inside the Blocks that are open, and wire it."""
     clip, answer = gr.State(), gr.State()
     with gr.Row(elem_classes="rs-split"):
-        with gr.Column(scale=2, min_width=300):
+        with gr.Column(scale=2, min_width=300) as left:
             chooser = build_chooser(site, page)
             with gr.Column(visible=False) as asked:
                 points = build_trimmer()
@@ -69,9 +71,11 @@ def build_search_tab(site: Site, page: gr.Blocks) -> None:
                 elem_id="rs-order",
             )  # fmt: skip
             results = gr.HTML(js_on_load=asset("results.js"), apply_default_css=False, elem_id="rs-results")
+        with left:
+            saved = build_saved(site, page, results.save)
     build_player()
     page.load(lambda: first_steps(site), None, results, **_QUIET)
-    parts = _Parts(chooser, asked, points, again, find, order, results, clip, answer)
+    parts = _Parts(chooser, asked, points, again, find, order, results, saved, clip, answer)
     _wire_clip(site, parts, page)
     _wire_search(site, parts)
     _wire_answer(parts)
@@ -81,8 +85,8 @@ def _wire_clip(site: Site, parts: _Parts, page: gr.Blocks) -> None:
     """Each way to a clip, which is searched for at once where it is short."""
 
     def used(event: gr.EventData) -> tuple[Any, ...]:
-        given = {name: getattr(event, name, None) for name in ("video", "start", "end")}
-        return take(partial(clip_of_video, site, given["video"]), span_of(given))
+        video_id, part = getattr(event, "video", None), {name: getattr(event, name, None) for name in ("start", "end")}
+        return take(partial(clip_of_video, site, video_id), span_of(part))
 
     def linked(request: gr.Request) -> tuple[Any, ...]:
         asked = dict(request.query_params)
@@ -103,6 +107,7 @@ def _wire_clip(site: Site, parts: _Parts, page: gr.Blocks) -> None:
         gr.on([chooser.open.click, chooser.path.submit], typed, chooser.path, parts.taken, **how),
         chooser.videos.use(in_sentences(used), None, parts.taken, **how),
         parts.results.use(in_sentences(used), None, parts.taken, **how),
+        parts.saved.use(in_sentences(used), None, parts.taken, **how),
         page.load(in_sentences(linked), None, parts.taken, **how),
     ]
     for way in ways:
@@ -143,6 +148,8 @@ def take(clip_of: Callable[[], SearchClip], part: Span | None = None) -> tuple[A
         clip = clip_of()
     except WorldError as error:
         return None, gr.skip(), gr.update(visible=True), gr.update(visible=False), fragments.note(str(error), "bad")
+    if part is not None:
+        part = Span(part.start, min(part.end, clip.duration)) if part.start < clip.duration else None
     return clip, trimmed(clip, part), gr.update(visible=False), gr.update(visible=True), ""
 
 

@@ -23,6 +23,7 @@ from app.posters import Posters
 from app.service import open_or_create
 from app.settings import Settings
 from app.ui.copies import Copies
+from app.ui.exports import ExportRoutes
 from app.ui.folders import AllowedFolders
 from app.ui.guard import Guard
 from app.ui.health import HealthRoutes
@@ -102,6 +103,7 @@ def build_app(library: Library, settings: Settings, folders: AllowedFolders, acc
     app.add_middleware(Observer, metrics=site.metrics)
     app.router.routes.extend(HealthRoutes(site).routes())
     app.router.routes.extend(MediaRoutes(site, Posters(decoders), copies).routes())
+    app.router.routes.extend(ExportRoutes(site, copies).routes())
     app.mount(PREFIX, build_api(site))
     page = build_page(site)
     page.queue(default_concurrency_limit=4, max_size=200)

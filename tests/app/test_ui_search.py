@@ -1,4 +1,5 @@
 import io
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,11 +10,13 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from app.media import Decoders, Way
+from app.moments import Moment
 from app.posters import Posters
 from app.settings import Settings
-from app.ui import search_tab
+from app.ui import saved, search_tab
 from app.ui.answer import A_PAGE, Answer, page_of
 from app.ui.copies import Copies
+from app.ui.exports import ExportRoutes
 from app.ui.finding import QueryError, clip_of_path, clip_of_upload, clip_of_video, find_moments
 from app.ui.folders import AllowedFolders, FolderError
 from app.ui.picker import picker
@@ -24,6 +27,7 @@ from app.ui.timeline import timeline
 from app.ui.trim import TrimError, part_of, trimmed
 from encoder.checkpoint import load_encoder
 from encoder.clips import Span
+from encoder.video import probe
 from indexer.library import Library
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.*", "ignore::DeprecationWarning:starlette.*")
@@ -51,7 +55,8 @@ def site(tmp_path_factory, folder, small_encoder):
 @pytest.fixture(scope="module")
 def client(site, tmp_path_factory):
     copies = Copies(tmp_path_factory.mktemp("copies"), site.decoders)
-    yield TestClient(Starlette(routes=MediaRoutes(site, Posters(site.decoders), copies).routes()))
+    routes = [*MediaRoutes(site, Posters(site.decoders), copies).routes(), *ExportRoutes(site, copies).routes()]
+    yield TestClient(Starlette(routes=routes))
     copies.close()
 
 
@@ -260,3 +265,84 @@ def test_a_part_of_a_foreign_file_is_played_from_an_excerpt_around_it():
     foreign = playable("media/7", "abcdef0123", Span(20, 23), Way.EXCERPT)
     assert (foreign.src, foreign.shift) == ("media/7?v=abcdef01&start=18.0&end=25.0", 18.0)
     assert playable("media/7", "abcdef0123", Span(1, 2), Way.EXCERPT).shift == 0.0
+
+
+# What is taken along
+
+
+def of(*moments):
+    return {"of": ",".join(f"{video_id}:{start:.2f}-{end:.2f}" for video_id, start, end in moments)}
+
+
+def test_a_moment_is_downloaded_as_a_clip_of_its_own(client, ids, tmp_path):
+    got = client.get("/export/clip.mp4", params=of((ids["old.mkv"], 1, 2)))
+    assert (got.status_code, got.headers["content-type"]) == (200, "video/mp4")
+    assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''old%201.00-2.00.mp4"
+    (tmp_path / "got.mp4").write_bytes(got.content)
+    info = probe(tmp_path / "got.mp4")
+    assert (info.codec, info.width, info.height) == ("h264", 64, 48)
+    assert info.duration == pytest.approx(1.0, abs=0.05)
+
+
+def test_moments_are_downloaded_together(client, ids):
+    moments = of((ids["long.mp4"], 1, 2), (ids[HTML_NAME], 0, 1))
+    packed = zipfile.ZipFile(io.BytesIO(client.get("/export/clips.zip", params=moments).content))
+    assert [name[:3] for name in packed.namelist()] == ["01 ", "02 "]
+    assert packed.namelist()[0] == "01 long 1.00-2.00.mp4"
+    assert client.get("/export/moments.csv", params=moments).text.count("\r\n") == 3
+    assert "* FROM CLIP NAME: long.mp4" in client.get("/export/moments.edl", params=moments).text
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clips.zip", "moments.csv", "moments.edl"])
+def test_only_moments_of_the_library_are_given_out(client, name):
+    assert client.get(f"/export/{name}", params=of((4711, 0, 1))).status_code == 404
+    for text in ("", "/etc/passwd", "1:0-", "..:0-1", "1:0-1," * 300):
+        got = client.get(f"/export/{name}", params={"of": text})
+        assert (got.status_code, "Traceback" in got.text) == (400, False)
+
+
+def test_a_cut_has_a_longest(client, ids):
+    got = client.get("/export/clip.mp4", params=of((ids["long.mp4"], 0, 1000)))
+    assert (got.status_code, "300 s is the most" in got.text) == (400, True)
+    many = client.get("/export/clips.zip", params=of(*[(ids["long.mp4"], 0, i) for i in range(1, 40)]))
+    assert (many.status_code, "take at most 30" in many.text) == (400, True)
+
+
+def test_what_lies_behind_the_end_can_not_be_cut(client, ids):
+    got = client.get("/export/clip.mp4", params=of((ids["long.mp4"], 100, 101)))
+    assert (got.status_code, "long.mp4" in got.text) == (415, True)
+
+
+# What is saved
+
+
+def test_saved_moments_are_listed_with_the_newest_first(site, ids):
+    catalog = site.library.catalog
+    one, other = Moment(ids["long.mp4"], Span(1, 2)), Moment(ids[HTML_NAME], Span(0, 1.5))
+    kept = saved.with_moment(saved.with_moment([], catalog, one), catalog, other)
+    kept = saved.with_moment(kept, catalog, other)
+    assert [known.moment for known in saved.saved_moments(kept, catalog)] == [other, one]
+    html = saved.saved_list(saved.saved_moments(kept, catalog))
+    assert "<img src=x" not in html
+    assert f"export/clips.zip?of={ids[HTML_NAME]}%3A0.00-1.50%2C{ids['long.mp4']}%3A1.00-2.00" in html
+    assert saved.saved_moments(saved.without_moment(kept, other), catalog)[0].moment == one
+
+
+def test_moments_of_another_library_are_not_shown(site, ids):
+    kept = saved.with_moment([], site.library.catalog, Moment(ids["long.mp4"], Span(1, 2)))
+    assert saved.saved_moments([{**kept[0], "content": "00000000"}], site.library.catalog) == []
+    assert saved.saved_moments([{**kept[0], "video": 4711}], site.library.catalog) == []
+
+
+@pytest.mark.parametrize("kept", [None, "x", [None], [{}], [{"video": "1", "start": 0, "end": 1}], {"video": 1}])
+def test_whatever_a_browser_kept_is_no_fault(site, kept):
+    assert saved.saved_moments(kept, site.library.catalog) == []
+
+
+def test_only_so_many_moments_are_saved(site, ids):
+    video_id = ids["long.mp4"]
+    kept = [{"video": video_id, "start": 0, "end": i, "content": "x"} for i in range(1, saved.MOST + 1)]
+    with pytest.raises(saved.SavedError, match="100 moments are saved already; remove some first"):
+        saved.with_moment(kept, site.library.catalog, Moment(video_id, Span(1, 2)))
+    with pytest.raises(saved.SavedError, match="no longer in the library"):
+        saved.with_moment([], site.library.catalog, Moment(4711, Span(1, 2)))

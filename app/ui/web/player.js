@@ -21,7 +21,7 @@ const step = () => {
     if (loop.checked) seek(part.start); else match.pause();
   }
   const wanted = inClip(now());
-  if (Math.abs(clip.currentTime - wanted) > STEP_S && !clip.seeking) clip.currentTime = Math.max(0, wanted);
+  if (clip.getAttribute('src') && Math.abs(clip.currentTime - wanted) > STEP_S && !clip.seeking) clip.currentTime = Math.max(0, wanted);
   if (!scrub.matches(':active')) scrub.value = now();
   scrub.setAttribute('aria-valuetext', clock(now()));
   find('match-time').textContent = clock(now());
@@ -31,40 +31,46 @@ const run = () => { step(); frame = match.paused ? 0 : requestAnimationFrame(run
 const seek = seconds => { match.currentTime = Math.max(0, seconds - part.shift); clip.currentTime = Math.max(0, inClip(seconds)); };
 
 const show = (from, segment) => {
-  const given = document.querySelector('#rs-results [data-clip-src]');
   card = from;
-  part = { ...read(segment), clipShift: Number(given.dataset.clipShift) };
+  const given = card.closest('[data-clip-src]'); // what is only kept has no clip beside it
+  part = { ...read(segment), clipShift: given ? Number(given.dataset.clipShift) : 0 };
   dialog.classList.remove('rs-unplayable', 'rs-clipless');
+  dialog.classList.toggle('rs-alone', !given);
   const { name, rank } = card.dataset;
-  find('title').textContent = name;
+  find('title').textContent = find('match-name').textContent = name;
   find('rank').textContent = rank;
-  find('match-name').textContent = name;
   find('tempo').textContent = Math.abs(tempo() - 1) > 0.05 ? `at ${tempo().toFixed(2)} times the speed of your clip` : '';
   scrub.min = part.start; scrub.max = part.end;
-  if (clip.getAttribute('src') !== given.dataset.clipSrc) clip.setAttribute('src', given.dataset.clipSrc);
-  if (match.getAttribute('src') !== segment.dataset.src) match.setAttribute('src', segment.dataset.src);
+  give(clip, given ? given.dataset.clipSrc : '');
+  give(match, segment.dataset.src);
   clip.playbackRate = Math.min(4, Math.max(0.25, 1 / tempo()));
-  tellMarks();
-  const cards = [...document.querySelectorAll('#rs-results .rs-card')], at = cards.indexOf(card);
-  find('before').disabled = !playableFrom(cards, at, -1);
-  find('after').disabled = !playableFrom(cards, at, 1);
+  tellActs();
+  find('before').disabled = !beside(-1);
+  find('after').disabled = !beside(1);
   if (!dialog.open) dialog.showModal();
   seek(part.start);
   match.play().catch(() => {});
 };
-const playableFrom = (cards, at, by) => {
-  for (let i = at + by; cards[i]; i += by) if (cards[i].querySelector('button.rs-poster')) return cards[i];
+const give = (video, src) => { if (video.getAttribute('src') !== src) video.setAttribute('src', src); };
+const canPlay = one => one.matches('.rs-kept') || one.querySelector('button.rs-poster');
+const beside = by => {
+  const all = [...card.closest('ol, ul').querySelectorAll('[data-rank]')];
+  for (let i = all.indexOf(card) + by; all[i]; i += by) if (canPlay(all[i])) return all[i];
   return null;
 };
-const go = by => {
-  const cards = [...document.querySelectorAll('#rs-results .rs-card')];
-  const next = playableFrom(cards, cards.indexOf(card), by);
-  if (next) show(next, next.querySelector('[data-segment]'));
-};
-const tellMarks = () => dialog.querySelectorAll('[data-proxy]').forEach(button => {
-  const pressed = card.querySelector(`[data-act=${button.dataset.proxy}]`).getAttribute('aria-pressed');
-  if (pressed !== null) button.setAttribute('aria-pressed', pressed);
+const go = by => { const next = beside(by); if (next) show(next, next.querySelector('[data-segment]')); };
+const tellActs = () => dialog.querySelectorAll('[data-proxy]').forEach(button => {
+  const act = card.querySelector(`[data-act=${button.dataset.proxy}]`);
+  button.hidden = !act;
+  button.classList.remove('rs-done');
+  if (act && act.hasAttribute('aria-pressed')) button.setAttribute('aria-pressed', act.getAttribute('aria-pressed'));
 });
+const press = button => {
+  card.querySelector(`[data-act=${button.dataset.proxy}]`).click();
+  tellActs();
+  if (button.dataset.proxy === 'save') button.classList.add('rs-done');
+  if (button.dataset.proxy === 'use') dialog.close();
+};
 
 document.addEventListener('rs-play', event => show(event.detail.card, event.detail.segment));
 match.addEventListener('play', () => {
@@ -87,7 +93,7 @@ dialog.addEventListener('click', event => {
   if (event.target.closest('[data-part=before]')) go(-1);
   if (event.target.closest('[data-part=after]')) go(1);
   const proxy = event.target.closest('[data-proxy]');
-  if (proxy) { card.querySelector(`[data-act=${proxy.dataset.proxy}]`).click(); tellMarks(); if (proxy.dataset.proxy === 'use') dialog.close(); }
+  if (proxy) press(proxy);
 });
 dialog.addEventListener('keydown', event => {
   if (event.target.matches('input')) return;

@@ -7,7 +7,8 @@ const choose = (card, segment) => {
   card.querySelectorAll('[aria-pressed]').forEach(act =>
     act.setAttribute('aria-pressed', act.dataset.act === segment.dataset.mark));
   const cut = card.querySelector('[data-act=cut]'), { start, end } = segment.dataset;
-  cut.setAttribute('href', `cut/${card.dataset.video}?start=${start}&end=${end}`);
+  const of = `${card.dataset.video}:${Number(start).toFixed(2)}-${Number(end).toFixed(2)}`;
+  cut.setAttribute('href', `export/clip.mp4?of=${encodeURIComponent(of)}`);
 };
 
 const act = (card, button) => {
