@@ -13,6 +13,7 @@ import numpy as np
 
 from encoder.clips import ClipSpec, Span
 from indexer.align import Segment
+from indexer.along import together
 from indexer.blas import one_blas_thread
 from indexer.catalog import Catalog
 from indexer.ranges import Ids
@@ -73,7 +74,8 @@ def _together(like: Sequence[Match], unlike: Sequence[Match]) -> Match:
     for segment in sorted(segments, key=lambda segment: -segment.score):
         if not any(_same_moment(segment.video, other.video) for other in shown):
             shown.append(segment)
-    return Match(like[0].video_id, shown, score * (1 - min(1.0, max(0.0, against))))
+    along = together([match.along for match in like if match.along is not None])
+    return Match(like[0].video_id, shown, score * (1 - min(1.0, max(0.0, against))), along)
 
 
 def _same_moment(one: Span, other: Span) -> bool:

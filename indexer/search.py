@@ -6,7 +6,7 @@ Sizes: Q query windows, V clips of a video, D embedding.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
 from indexer.align import SEGMENTS, Segment, Timeline, align_all
+from indexer.along import Along
 from indexer.blas import one_blas_thread
 from indexer.catalog import Catalog, Embeddings
 from indexer.footage import BEYOND_S, Film, compare, refined
@@ -62,6 +63,7 @@ class Match:
     video_id: int
     segments: list[Segment]
     together: float | None = None  # score of several examples; None where there is one
+    along: Along | None = field(default=None, compare=False)  # how alike the video is from start to end
 
     @property
     def score(self) -> float:
@@ -133,6 +135,7 @@ class Found:
     end: float  # of the video, in seconds
     reading: Reading
     segments: list[Segment]
+    along: Along
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,8 @@ def _aligned(query: Query, shown: Sequence[_Shown]) -> Iterator[Found]:
         fitted = [one for i, one in enumerate(shown) if best[i][0] == number]
         for one, segments in zip(fitted, _align(query, number, fitted), strict=True):
             in_query = [reading.in_query(segment, _trust(number)) for segment in segments]
-            yield Found(one.video_id, one.timeline.span.end, reading, in_query)
+            end, alike = one.timeline.span.end, one.excess[query.parts[number]].max(0)
+            yield Found(one.video_id, end, reading, in_query, Along(one.timeline.starts, end, alike))
 
 
 def _likely(query: Query, excess: NDArray[np.float32]) -> set[int]:
@@ -207,7 +211,11 @@ def looked_at(found: Sequence[Found], catalog: Catalog, spec: ClipSpec) -> list[
         one = by_video[video_id]
         segments[video_id, number] = _looked_at(one, segments[video_id, number], catalog, spec)
     return [
-        Match(one.video_id, sorted((segments[one.video_id, i] for i in range(len(one.segments))), key=_by_score))
+        Match(
+            one.video_id,
+            sorted((segments[one.video_id, i] for i in range(len(one.segments))), key=_by_score),
+            along=one.along,
+        )
         for one in found
     ]
 

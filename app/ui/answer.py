@@ -1,24 +1,22 @@
 """What a search found, kept while its visitor looks through it: ordered, a page at a time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from app.media import way_to_play
+from app.moments import Moment
 from app.text import file_name
 from app.ui import fragments
 from app.ui.cards import Card, cards
 from app.ui.icons import icon
-from app.ui.playable import playable
-from app.ui.search_clips import SearchClip
-from encoder.clips import Span
+from app.ui.playable import Playable
 from indexer.catalog import Video
 
 A_PAGE = 12  # cards
 
 Row = dict[str, Any]  # of `service.search_rows`
-Marks = Mapping[tuple[int, int], str]  # (video, segment): good or bad
+Marks = Mapping[Moment, str]  # good or bad
 
 ORDERS: dict[str, Callable[[Row, Video], Any]] = {
     "Best match": lambda row, video: -row["score"],
@@ -33,8 +31,7 @@ ORDERS: dict[str, Callable[[Row, Video], Any]] = {
 class Answer:
     """The videos that were found, best first."""
 
-    clip: SearchClip
-    part: Span  # of it that was searched for
+    sides: Sequence[Playable]  # what is played beside: the clip, and then the other examples
     rows: list[Row]
     videos: Mapping[int, Video]
     told: str  # how much was searched, in a sentence
@@ -51,20 +48,18 @@ def page_of(answer: Answer, order: str, page: int) -> str:
     shown = [_card(answer, row, rank[row["video"]]) for row in rows[page * A_PAGE : (page + 1) * A_PAGE]]
     more = fragments.note(answer.warning, "bad") if answer.warning else ""
     told = f'<p class="rs-told" role="status">{escape(answer.told)}</p>'
-    return f"{more}{told}<div {_clip(answer)}>{cards(shown)}</div>{_pages(page, len(rows))}"
+    return f"{more}{told}{cards(shown)}{_pages(page, len(rows))}"
 
 
 def _card(answer: Answer, row: Row, rank: int) -> Card:
     video = answer.videos[row["video"]]
-    marks = tuple((segment, mark) for (video_id, segment), mark in answer.marks.items() if video_id == video.id)
-    return Card(rank, row, video, answer.curves.get(video.id), marks)
-
-
-def _clip(answer: Answer) -> str:
-    """What the player needs of the clip."""
-    clip = answer.clip
-    of = playable(f"clip/{clip.token}", clip.content, answer.part, way_to_play(clip.path))
-    return f'data-clip-src="{escape(of.src)}" data-clip-shift="{of.shift:.1f}"'
+    here = [(moment.span, mark) for moment, mark in answer.marks.items() if moment.video_id == video.id]
+    marks = [
+        next((mark for span, mark in here if span.start < segment["end"] and segment["start"] < span.end), "")
+        for segment in row["segments"]
+    ]
+    sides = [answer.sides[segment.get("example", 0)] for segment in row["segments"]]
+    return Card(rank, row, video, sides, marks, answer.curves.get(video.id))
 
 
 def _pages(page: int, count: int) -> str:

@@ -1,6 +1,7 @@
 """Search results as cards: moving picture, name, how sure, where in the video it matches, and what to do with it."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -36,8 +37,9 @@ class Card:
     rank: int
     row: dict[str, Any]  # of `service.search_rows`
     video: Video
-    curve: list[float] | None = None  # how alike the video is from its start to its end, in [0, 1]
-    marks: tuple[tuple[int, str], ...] = ()  # (segment, good or bad)
+    sides: Sequence[Playable]  # what is played beside each segment
+    marks: Sequence[str]  # of each segment: good, bad or nothing
+    curve: Sequence[float] | None = None  # how alike the video is from its start to its end, in [0, 1]
 
 
 def cards(shown_cards: list[Card]) -> str:
@@ -91,20 +93,20 @@ def _score(score: float) -> str:
 
 def _segments(card: Card, way: Way) -> str:
     """A button for each segment, which holds all that the player needs."""
-    marks = dict(card.marks)
     buttons = "".join(
         f'<button type="button" data-segment="{i}" aria-current="{"true" if i == 0 else "false"}" '
-        f'title="{escape(_why(segment))}" {_played(segment, card.video, way)} data-mark="{marks.get(i, "")}">'
+        f'title="{escape(_why(segment))}" data-mark="{card.marks[i]}" '
+        f"{_played(segment, card.video, way, card.sides[i])}>"
         f"{clock(segment['start'])} – {clock(segment['end'])}</button>"
         for i, segment in enumerate(card.row["segments"])
     )
     return f'<div class="rs-segments">{buttons}</div>'
 
 
-def _played(segment: dict[str, float], video: Video, way: Way) -> str:
-    of: Playable = playable(f"media/{video.id}", video.content, Span(segment["start"], segment["end"]), way)
+def _played(segment: dict[str, float], video: Video, way: Way, side: Playable) -> str:
+    of = playable(f"media/{video.id}", video.content, Span(segment["start"], segment["end"]), way)
     times = {name: f"{segment[name]:.3f}" for name in ("start", "end", "query_start", "query_end")}
-    given = {"src": of.src, "shift": f"{of.shift:.1f}", **times}
+    given = {"src": of.src, "shift": f"{of.shift:.1f}", "side": side.src, "side-shift": f"{side.shift:.1f}", **times}
     return " ".join(f'data-{name.replace("_", "-")}="{escape(value)}"' for name, value in given.items())
 
 
@@ -119,10 +121,9 @@ def _why(segment: dict[str, float]) -> str:
 
 
 def _acts(card: Card, name: str) -> str:
-    first = dict(card.marks).get(0, "")
     buttons = "".join(
         f'<button type="button" class="rs-act" data-act="{act}" title="{told}" aria-label="{told}: {name}"'
-        + (f' aria-pressed="{"true" if first == act else "false"}"' if act in ("good", "bad") else "")
+        + (f' aria-pressed="{"true" if card.marks[0] == act else "false"}"' if act in ("good", "bad") else "")
         + f">{icon(act)}</button>"
         for act, told in _ACTS.items()
     )

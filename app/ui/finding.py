@@ -1,19 +1,25 @@
 """From a visitor's clip to the answer that is shown."""
 
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
+from app.media import way_to_play
+from app.moments import Moment, known
 from app.service import search_rows
-from app.ui.answer import Answer
+from app.ui.answer import Answer, Marks
+from app.ui.playable import Playable, playable
 from app.ui.search_clips import SearchClip
 from app.ui.site import Site
-from app.ui.trim import part_of
+from app.ui.trim import SHORTEST_S, part_of
 from encoder.clips import Span
 from encoder.errors import WorldError
 from encoder.video import VideoError
-from indexer.requests import Example
+from indexer.catalog import Catalog
+from indexer.requests import Example, Filters, VideoRef
 
 MOST = 60  # videos of an answer
+_STEPS = 96  # of the drawing of how alike a video is
 
 
 class QueryError(WorldError):
@@ -56,7 +62,17 @@ def clip_of_video(site: Site, video_id: Any) -> SearchClip:
     return clip
 
 
-def find_moments(site: Site, clip: SearchClip | None, points: Any) -> Answer | None:
+@dataclass(frozen=True)
+class Wish:
+    """What a visitor looks for."""
+
+    clip: SearchClip | None
+    points: Any = None  # in and out, as the page has them
+    filters: Filters = field(default_factory=Filters)
+    marks: Marks = field(default_factory=dict)  # moments that were found before: more like these, or less
+
+
+def find_moments(site: Site, wish: Wish) -> Answer | None:
     """Search; None where nothing is like the clip.
 
     Raises:
@@ -64,21 +80,47 @@ def find_moments(site: Site, clip: SearchClip | None, points: Any) -> Answer | N
         TrimError: nothing lies between its in and out points.
         LibraryError: the library can't be read.
     """
+    clip, began = wish.clip, time.monotonic()
     if clip is None:
         raise QueryError("Choose or record a clip first.")
-    part, began = part_of(clip, points), time.monotonic()
+    part, library = part_of(clip, wish.points), site.library
+    good, bad = ([moment for moment, mark in wish.marks.items() if mark == kind] for kind in ("good", "bad"))
     try:
-        matches = site.library.search(Example(clip.path, part), k=MOST)
+        like = [Example(clip.path, part), *map(_example, good)]
+        matches = library.search(like, [_example(moment) for moment in bad], wish.filters, k=MOST)
     except VideoError as error:
         raise _in_words(error, clip.path) from error
-    rows = search_rows(site.library, matches)
-    videos = site.library.catalog.videos(row["video"] for row in rows)
-    rows = [row for row in rows if row["video"] in videos]
+    videos = library.catalog.videos(match.video_id for match in matches)
+    rows = [row for row in search_rows(library, matches) if row["video"] in videos]
     if not rows:
         return None
-    searched, clips, _ = site.library.catalog.totals()
-    told = f"{len(rows)} of {searched:,} videos, from {clips:,} clips searched in {time.monotonic() - began:.2f} s."
-    return Answer(clip, part or Span(0.0, max(clip.duration, 0.1)), rows, videos, told, site.library.warning)
+    searched, clips, _ = library.catalog.totals()
+    return Answer(
+        sides=[_side(clip, part), *(_side_of(moment, library.catalog) for moment in good)],
+        rows=rows,
+        videos=videos,
+        told=f"The best {len(rows)} of {searched:,} videos, from {clips:,} clips searched in "
+        f"{time.monotonic() - began:.2f} s.",
+        warning=library.warning,
+        curves={match.video_id: match.along.steps(_STEPS) for match in matches if match.along},
+        marks=wish.marks,
+    )
+
+
+def _example(moment: Moment) -> Example:
+    return Example(VideoRef(moment.video_id), moment.span)
+
+
+def _side(clip: SearchClip, part: Span | None) -> Playable:
+    span = part or Span(0.0, max(clip.duration, SHORTEST_S))
+    return playable(f"clip/{clip.token}", clip.content, span, way_to_play(clip.path))
+
+
+def _side_of(moment: Moment, catalog: Catalog) -> Playable:
+    """What is played beside what was found by a moment of the library."""
+    one = known(catalog, [moment])  # it was searched with, so it is there
+    path, content = (one[0].path, one[0].video.content) if one else ("", "")
+    return playable(f"media/{moment.video_id}", content, moment.span, way_to_play(path))
 
 
 def _in_words(error: VideoError, path: str) -> QueryError:

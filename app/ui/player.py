@@ -7,7 +7,9 @@ from app.ui.icons import icon
 
 _UNPLAYABLE = "The browser could not play it; see the file itself."
 _CLIPLESS = "Your browser can't show this kind of clip; it was searched all the same."
-_ACTS = {"save": "Save this moment", "cut": "Download as a clip", "use": "Search with this moment"}
+_ACTS = {
+    "good": "More like this", "bad": "Less like this", "save": "Save", "cut": "Download", "use": "Search with it",
+}  # fmt: skip
 
 
 def build_player() -> None:

@@ -1,22 +1,20 @@
 """The Search tab: an example clip in, matching moments out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from app.ui import fragments
-from app.ui.answer import ORDERS, Answer, page_of
-from app.ui.assets import asset
-from app.ui.chooser import Chooser, build_chooser
-from app.ui.finding import clip_of_path, clip_of_upload, clip_of_video, find_moments
-from app.ui.player import build_player
-from app.ui.saved import build_saved
+from app.ui.answer import ORDERS, Answer, Marks, page_of
+from app.ui.filtering import LibraryFolders, chosen
+from app.ui.finding import Wish, clip_of_path, clip_of_upload, clip_of_video, find_moments
+from app.ui.saved import moment_of
 from app.ui.search_clips import SearchClip
+from app.ui.search_layout import Parts, lay_out
 from app.ui.site import Site, in_sentences
-from app.ui.trim import build_trimmer, span_of, trimmed
+from app.ui.trim import span_of, trimmed
 from encoder.clips import Span
 from encoder.errors import WorldError
 
@@ -28,60 +26,23 @@ _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 _SEARCH: dict[str, Any] = {"concurrency_limit": _AT_ONCE, "concurrency_id": "search", "api_visibility": "private"}
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """The components, and what is remembered of each visitor."""
-
-    chooser: Chooser
-    asked: gr.Column  # shown once there is a clip
-    points: gr.HTML
-    again: gr.Button
-    find: gr.Button
-    order: gr.Dropdown
-    results: gr.HTML
-    saved: gr.HTML
-    clip: gr.State
-    answer: gr.State
-
-    @property
-    def taken(self) -> list[Any]:
-        """What changes with a clip."""
-        return [self.clip, self.points, self.chooser.place, self.asked, self.chooser.about]
-
-    @property
-    def found(self) -> list[Any]:
-        """What changes with an answer."""
-        return [self.answer, self.results, self.order]
-
-
 def build_search_tab(site: Site, page: gr.Blocks) -> None:
     """Lay out the tab inside the Blocks that are open, and wire it."""
-    clip, answer = gr.State(), gr.State()
-    with gr.Row(elem_classes="rs-split"):
-        with gr.Column(scale=2, min_width=300) as left:
-            chooser = build_chooser(site, page)
-            with gr.Column(visible=False) as asked:
-                points = build_trimmer()
-                with gr.Row():
-                    again = gr.Button("Other clip", min_width=100, elem_id="rs-again")
-                    find = gr.Button("Search", variant="primary", min_width=100, elem_id="rs-search")
-        with gr.Column(scale=5, min_width=320):
-            order = gr.Dropdown(
-                list(ORDERS), value=next(iter(ORDERS)), label="Order", container=False, visible=False,
-                elem_id="rs-order",
-            )  # fmt: skip
-            results = gr.HTML(js_on_load=asset("results.js"), apply_default_css=False, elem_id="rs-results")
-        with left:
-            saved = build_saved(site, page, results.save)
-    build_player()
-    page.load(lambda: first_steps(site), None, results, **_QUIET)
-    parts = _Parts(chooser, asked, points, again, find, order, results, saved, clip, answer)
-    _wire_clip(site, parts, page)
-    _wire_search(site, parts)
+    folders = LibraryFolders()
+    parts = lay_out(site, folders, page)
+    page.load(lambda: first_steps(site), None, parts.results, **_QUIET)
+
+    def search(clip: SearchClip | None, points: Any, marks: Marks, *filters: Any) -> tuple[Any, ...]:
+        wish = Wish(clip, points, chosen(folders.of(site.library.catalog), *filters), marks)
+        return shown_answer(site, find_moments(site, wish))
+
+    _wire_clip(site, parts, page, search)
+    _wire_search(parts, search)
+    _wire_marks(parts, search)
     _wire_answer(parts)
 
 
-def _wire_clip(site: Site, parts: _Parts, page: gr.Blocks) -> None:
+def _wire_clip(site: Site, parts: Parts, page: gr.Blocks, search: Callable[..., tuple[Any, ...]]) -> None:
     """Each way to a clip, which is searched for at once where it is short."""
 
     def used(event: gr.EventData) -> tuple[Any, ...]:
@@ -94,39 +55,57 @@ def _wire_clip(site: Site, parts: _Parts, page: gr.Blocks) -> None:
             return _nothing()
         return take(partial(clip_of_video, site, int(asked["video"])), span_of(asked))
 
-    def at_once(clip: SearchClip | None, points: Any) -> tuple[Any, ...]:
+    def at_once(clip: SearchClip | None, points: Any, *others: Any) -> tuple[Any, ...]:
         part = span_of(points)
         if clip is None or (part.duration if part else clip.duration) > _SEARCHED_AT_ONCE_S:
-            return gr.skip(), gr.skip(), gr.skip()
-        return shown_answer(site, find_moments(site, clip, points))
+            return (gr.skip(),) * len(parts.found)
+        return search(clip, points, *others)
 
     chooser, how = parts.chooser, {"concurrency_limit": _AT_ONCE, **_QUIET}
     uploaded, typed = _taking(partial(clip_of_upload, site)), _taking(partial(clip_of_path, site))
     ways = [
         gr.on([chooser.upload.upload, chooser.upload.stop_recording], uploaded, chooser.upload, parts.taken, **how),
         gr.on([chooser.open.click, chooser.path.submit], typed, chooser.path, parts.taken, **how),
-        chooser.videos.use(in_sentences(used), None, parts.taken, **how),
-        parts.results.use(in_sentences(used), None, parts.taken, **how),
-        parts.saved.use(in_sentences(used), None, parts.taken, **how),
+        *(place.use(in_sentences(used), None, parts.taken, **how)
+          for place in (chooser.videos, parts.results, parts.saved)),
         page.load(in_sentences(linked), None, parts.taken, **how),
-    ]
+    ]  # fmt: skip
     for way in ways:
-        way.success(in_sentences(at_once), [parts.clip, parts.points], parts.found, **_SEARCH)
+        way.success(in_sentences(at_once), parts.wish, parts.found, **_SEARCH)
     parts.again.click(
         lambda: (None, None, gr.update(visible=True), gr.update(visible=False), ""), None,
         [parts.clip, chooser.upload, chooser.place, parts.asked, chooser.about], **_QUIET,
     )  # fmt: skip
 
 
-def _wire_search(site: Site, parts: _Parts) -> None:
-    def search(clip: SearchClip | None, points: Any) -> tuple[Any, ...]:
-        return shown_answer(site, find_moments(site, clip, points))
+def _wire_search(parts: Parts, search: Callable[..., tuple[Any, ...]]) -> None:
+    def filtered(clip: SearchClip | None, *others: Any) -> tuple[Any, ...]:
+        return search(clip, *others) if clip else (gr.skip(),) * len(parts.found)
 
-    pressed = parts.find.click(in_sentences(search), [parts.clip, parts.points], parts.found, **_SEARCH)
+    pressed = parts.find.click(in_sentences(search), parts.wish, parts.found, **_SEARCH)
     pressed.success(None, None, None, js=_TO_RESULTS, api_visibility="private")  # on a phone they lie below the form
+    gr.on([one.input for one in parts.filters], in_sentences(filtered), parts.wish, parts.found, **_SEARCH)
 
 
-def _wire_answer(parts: _Parts) -> None:
+def _wire_marks(parts: Parts, search: Callable[..., tuple[Any, ...]]) -> None:
+    """More like this, less like that."""
+
+    def mark(marks: Marks, event: gr.EventData) -> tuple[Any, ...]:
+        more = marked(marks, event)
+        return more, gr.update(visible=bool(more)), told_marks(more)
+
+    def forget() -> tuple[Any, ...]:
+        return {}, gr.update(visible=False)
+
+    parts.results.mark(
+        in_sentences(mark), parts.marks, [parts.marks, parts.refine, parts.marked], concurrency_limit=None, **_QUIET
+    )
+    parts.refined.click(in_sentences(search), parts.wish, parts.found, **_SEARCH)
+    forgotten = parts.cleared.click(forget, None, [parts.marks, parts.refine], **_QUIET)
+    forgotten.success(in_sentences(search), parts.wish, parts.found, **_SEARCH)
+
+
+def _wire_answer(parts: Parts) -> None:
     def turn(answer: Answer | None, order: str, event: gr.EventData) -> Any:
         return page_of(answer, order, int(event.page)) if answer else gr.skip()
 
@@ -138,23 +117,47 @@ def _wire_answer(parts: _Parts) -> None:
     turned.success(None, None, None, js=_TO_TOP, api_visibility="private")
 
 
+def marked(marks: Marks, event: Any) -> Marks:
+    """The marks with one more, or with one less where a mark is taken back."""
+    moment, mark = moment_of(event), getattr(event, "mark", "")
+    others = {other: kind for other, kind in marks.items() if other != moment}
+    return {**others, moment: mark} if mark in ("good", "bad") else others
+
+
+def told_marks(marks: Marks) -> str:
+    """How many there are, in a sentence."""
+    counts = {"good": "more like", "bad": "less like"}
+    told = [f"{list(marks.values()).count(kind)} {words}" for kind, words in counts.items() if kind in marks.values()]
+    return f'<p class="rs-hint" role="status">Marked: {", ".join(told)} this.</p>' if told else ""
+
+
 def _taking(clip_of: Callable[[str], SearchClip]) -> Callable[[str | None], tuple[Any, ...]]:
     return in_sentences(lambda given: take(partial(clip_of, given)) if given is not None else _nothing())
 
 
 def take(clip_of: Callable[[], SearchClip], part: Span | None = None) -> tuple[Any, ...]:
     """Show a clip with its handles; why it can't be used stays to be read beside where it came from."""
+    on, off = gr.update(visible=True), gr.update(visible=False)
     try:
         clip = clip_of()
     except WorldError as error:
-        return None, gr.skip(), gr.update(visible=True), gr.update(visible=False), fragments.note(str(error), "bad")
+        told = fragments.note(str(error), "bad")
+        return None, gr.skip(), on, off, told, {}, off
     if part is not None:
         part = Span(part.start, min(part.end, clip.duration)) if part.start < clip.duration else None
-    return clip, trimmed(clip, part), gr.update(visible=False), gr.update(visible=True), ""
+    return (
+        clip,
+        trimmed(clip, part),
+        gr.update(visible=False),
+        gr.update(visible=True),
+        "",
+        {},
+        gr.update(visible=False),
+    )
 
 
 def _nothing() -> tuple[Any, ...]:
-    return None, gr.skip(), gr.skip(), gr.skip(), ""
+    return None, gr.skip(), gr.skip(), gr.skip(), "", {}, gr.skip()
 
 
 def shown_answer(site: Site, answer: Answer | None) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ def timeline(segments: Sequence[dict[str, float]], duration: float, curve: Seque
         for i, segment in enumerate(segments)
     )
     drawing = "" if curve is None else _drawing(curve)
-    return f'<div class="rs-timeline" aria-hidden="true">{drawing}{marks}</div>'
+    return f'<div class="rs-timeline" aria-hidden="true">{marks}{drawing}</div>'
 
 
 def _drawing(curve: Sequence[float]) -> str:

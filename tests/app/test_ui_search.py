@@ -1,5 +1,6 @@
 import io
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,18 +18,21 @@ from app.ui import saved, search_tab
 from app.ui.answer import A_PAGE, Answer, page_of
 from app.ui.copies import Copies
 from app.ui.exports import ExportRoutes
-from app.ui.finding import QueryError, clip_of_path, clip_of_upload, clip_of_video, find_moments
+from app.ui.filtering import LibraryFolders, chosen
+from app.ui.finding import QueryError, Wish, clip_of_path, clip_of_upload, clip_of_video, find_moments
 from app.ui.folders import AllowedFolders, FolderError
 from app.ui.picker import picker
-from app.ui.playable import playable
+from app.ui.playable import Playable, playable
 from app.ui.routes import MediaRoutes
 from app.ui.site import Site
 from app.ui.timeline import timeline
 from app.ui.trim import TrimError, part_of, trimmed
 from encoder.checkpoint import load_encoder
 from encoder.clips import Span
+from encoder.errors import WorldError
 from encoder.video import probe
 from indexer.library import Library
+from indexer.requests import Example, Filters, VideoRef
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.*", "ignore::DeprecationWarning:starlette.*")
 HTML_NAME = "<img src=x onerror=alert(1)>${alert(2)}.mp4"
@@ -66,7 +70,7 @@ def ids(site):
 
 
 def answer_to(site, path, points=None):
-    return find_moments(site, clip_of_upload(site, str(path)), points)
+    return find_moments(site, Wish(clip_of_upload(site, str(path)), points))
 
 
 def html_of(answer):
@@ -94,14 +98,92 @@ def test_html_in_a_file_name_comes_out_escaped(site, folder):
     assert html.count("&lt;img src=x onerror=alert(1)&gt;") >= 4
 
 
-def test_in_and_out_points_reach_the_search(site, folder):
-    clip, asked = clip_of_upload(site, str(folder / "long.mp4")), []
-    library = SimpleNamespace(search=lambda path, part, k: asked.append((path, part)) or [], catalog=None)
-    library.catalog = SimpleNamespace(paths=lambda _: {}, videos=lambda _: {})
-    other = Site(library, site.settings, site.folders, site.decoders)
+class Recording:
+    """A library that only notes what it is asked."""
+
+    def __init__(self):
+        self.asked, self.warning = [], None
+        self.catalog = SimpleNamespace(paths=lambda _: {}, videos=lambda _: {})
+
+    def search(self, like, unlike, filters, k):
+        self.asked.append((like, unlike, filters))
+        return []
+
+
+@pytest.fixture
+def recording(site):
+    return Site(Recording(), site.settings, site.folders, site.decoders)
+
+
+def test_in_and_out_points_reach_the_search(site, folder, recording):
+    clip = clip_of_upload(site, str(folder / "long.mp4"))
     for points in ({"start": 1.5, "end": 2.5}, {"start": 0, "end": clip.duration}, None):
-        assert find_moments(other, clip, points) is None
-    assert asked == [(clip.path, Span(1.5, 2.5)), (clip.path, None), (clip.path, None)]
+        assert find_moments(recording, Wish(clip, points)) is None
+    spans = [like for like, *_ in recording.library.asked]
+    assert spans == [[Example(clip.path, Span(1.5, 2.5))], [Example(clip.path)], [Example(clip.path)]]
+
+
+def test_marks_and_filters_reach_the_search(site, folder, recording):
+    clip, filters = clip_of_upload(site, str(folder / "long.mp4")), Filters(min_height=720)
+    marks = {Moment(3, Span(1, 2)): "good", Moment(4, Span(0, 1)): "bad"}
+    find_moments(recording, Wish(clip, None, filters, marks))
+    like = [Example(clip.path), Example(VideoRef(3), Span(1, 2))]
+    assert recording.library.asked == [(like, [Example(VideoRef(4), Span(0, 1))], filters)]
+
+
+def test_more_like_one_and_less_like_another_changes_the_order(site, folder, ids):
+    clip = clip_of_upload(site, str(folder / "old.mkv"))
+    before = find_moments(site, Wish(clip))
+    assert before.rows[0]["video"] == ids["old.mkv"]
+    marks = {Moment(ids["long.mp4"], Span(2, 5)): "good", Moment(ids["old.mkv"], Span(0, 3)): "bad"}
+    after = find_moments(site, Wish(clip, marks=marks))
+    assert after.rows[-1]["video"] == ids["old.mkv"]
+    (row,) = [row for row in after.rows if row["video"] == ids["long.mp4"]]
+    assert row["segments"][0]["example"] == 1
+    first = html_of(after).partition("</article>")[0]
+    assert f'data-side="media/{ids["long.mp4"]}?' in first
+    assert 'data-mark="good"' in first
+
+
+def test_an_answer_says_how_alike_each_video_is_from_start_to_end(site, folder, ids):
+    curve = answer_to(site, folder / "long.mp4", {"start": 4.0, "end": 6.0}).curves[ids["long.mp4"]]
+    assert len(curve) == 7
+    assert max(curve) == curve[3] > 0.9  # the clip from 4 s on lies in the fourth of seven parts
+
+
+def test_a_mark_can_be_changed_and_taken_back():
+    def event(mark):
+        return SimpleNamespace(video=3, start=1.0, end=2.0, mark=mark)
+
+    marks = search_tab.marked({}, event("good"))
+    assert marks == {Moment(3, Span(1, 2)): "good"}
+    assert "1 more like this" in search_tab.told_marks(marks)
+    marks = search_tab.marked(marks, event("bad"))
+    assert marks == {Moment(3, Span(1, 2)): "bad"}
+    assert search_tab.marked(marks, event("")) == {}
+    assert search_tab.marked({}, event("<b>")) == {}
+    with pytest.raises(WorldError, match="no moment"):
+        search_tab.marked({}, SimpleNamespace(video="x", start=0, end=1, mark="good"))
+
+
+def test_choices_become_filters():
+    folders = {"films": "/films"}
+    assert chosen(folders, "any", "any", "any", "any") == Filters()
+    assert chosen(folders, "/etc", None, "x", "") == Filters()
+    made = chosen(folders, "films", "in the last week", "10 s to 1 min", "HD: 720 or more")
+    assert (made.folder, made.min_duration, made.max_duration, made.min_height) == ("/films", 10, 60, 720)
+    assert abs((datetime.now(UTC) - timedelta(days=7) - made.since).total_seconds()) < 60
+
+
+def test_the_folders_of_a_library_are_those_of_its_videos_and_the_ones_around_several():
+    catalog = SimpleNamespace(
+        paths=lambda: {1: ["/a/b/x.mp4"], 2: ["/a/c/y.mp4", "/d/e/z.mp4"]}, generation=lambda: generations.pop(0)
+    )
+    generations, folders = [1, 1, 2], LibraryFolders()
+    assert list(folders.of(catalog)) == ["/a", "/a/b", "/a/c", "/d/e"]
+    catalog.paths = dict
+    assert list(folders.of(catalog)) == ["/a", "/a/b", "/a/c", "/d/e"]
+    assert folders.of(catalog) == {}
 
 
 @pytest.mark.parametrize("points", [{"start": 2, "end": 1}, {"start": 9, "end": 8}, {"start": 3.0, "end": 3.04}])
@@ -117,11 +199,11 @@ def test_points_that_are_none_mean_all_of_the_clip(points):
 
 def test_no_clip_or_a_vanished_one_is_one_sentence(site, tmp_path, moving_video):
     with pytest.raises(QueryError, match="Choose or record a clip first"):
-        find_moments(site, None, None)
+        find_moments(site, Wish(None))
     clip = clip_of_upload(site, str(moving_video(tmp_path / "gone.mp4", 2, seed=5)))
     (tmp_path / "gone.mp4").unlink()
     with pytest.raises(QueryError, match=r"^gone\.mp4 no such file\. Choose a video file\.$"):
-        find_moments(site, clip, None)
+        find_moments(site, Wish(clip))
 
 
 def test_nothing_found_says_what_to_try(site):
@@ -134,7 +216,7 @@ def test_nothing_found_says_what_to_try(site):
 def test_an_upload_that_is_no_video_gives_a_sentence(site, tmp_path):
     path = tmp_path / "<b>.mp4"
     path.write_text("not a video")
-    clip, *_, told = search_tab.take(lambda: clip_of_upload(site, str(path)))
+    clip, *_, told, _, _ = search_tab.take(lambda: clip_of_upload(site, str(path)))
     assert clip is None
     assert "&lt;b&gt;.mp4 is not a video file" in told
     assert str(tmp_path) not in told
@@ -223,8 +305,7 @@ def answer_of(count, **how):
         row["video"]: SimpleNamespace(id=row["video"], content="abcdef0123", duration=100.0 - i, width=64, height=48)
         for i, row in enumerate(rows)
     }
-    clip = SimpleNamespace(token="t", content="clip", path="/none.mp4", duration=3.0)
-    return Answer(clip, Span(0, 3), rows, videos, "told", **how)
+    return Answer([Playable("clip/t", 0.0)], rows, videos, "told", **how)
 
 
 def names(html):
@@ -248,7 +329,7 @@ def test_answers_can_be_ordered_otherwise():
 
 
 def test_a_marked_segment_shows_its_mark():
-    html = page_of(answer_of(2, marks={(2, 0): "good"}), "Best match", 0)
+    html = page_of(answer_of(2, marks={Moment(2, Span(1, 2)): "good", Moment(1, Span(5, 6)): "bad"}), "Best match", 0)
     assert html.count('aria-pressed="true"') == 1
     assert html.count('data-mark="good"') == 1
 

@@ -32,16 +32,17 @@ const seek = seconds => { match.currentTime = Math.max(0, seconds - part.shift);
 
 const show = (from, segment) => {
   card = from;
-  const given = card.closest('[data-clip-src]'); // what is only kept has no clip beside it
-  part = { ...read(segment), clipShift: given ? Number(given.dataset.clipShift) : 0 };
+  const given = segment.dataset.side; // what is only kept has nothing beside it
+  part = { ...read(segment), clipShift: given ? Number(segment.dataset.sideShift) : 0 };
   dialog.classList.remove('rs-unplayable', 'rs-clipless');
   dialog.classList.toggle('rs-alone', !given);
   const { name, rank } = card.dataset;
   find('title').textContent = find('match-name').textContent = name;
   find('rank').textContent = rank;
+  find('clip-name').textContent = given && given.startsWith('media/') ? 'A moment you marked' : 'Your clip';
   find('tempo').textContent = Math.abs(tempo() - 1) > 0.05 ? `at ${tempo().toFixed(2)} times the speed of your clip` : '';
   scrub.min = part.start; scrub.max = part.end;
-  give(clip, given ? given.dataset.clipSrc : '');
+  give(clip, given || '');
   give(match, segment.dataset.src);
   clip.playbackRate = Math.min(4, Math.max(0.25, 1 / tempo()));
   tellActs();
