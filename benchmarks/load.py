@@ -1,10 +1,11 @@
 """How a server does while many people search at once: latency, errors, memory.
 
-    python -m benchmarks.load LIBRARY CLIP... [--people 20] [--seconds 120] [--pause 0] [--accounts]
+    python -m benchmarks.load LIBRARY CLIP... [--people 20] [--seconds 120] [--pause 3] [--again 0.5]
 
 Serves the library on a free port of this machine and lets each person search, over the HTTP API, for random parts of
-three to six seconds of random clips, uploaded each time, with a pause between an answer and the next question. Prints
-the time from request to answer, what was refused or failed, and the server's memory over the time. It stops by itself.
+three to six seconds of random clips, uploaded each time, with a pause between an answer and the next question. Some of
+the questions ask again for the part before: for its next page. Prints the time from request to answer, what was refused
+or failed, and the server's memory over the time. It stops by itself.
 """
 
 import argparse
@@ -41,6 +42,16 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Habits:
+    """How people search."""
+
+    people: int
+    seconds: float  # that all of it takes
+    pause: float  # seconds between an answer and the next question, on average
+    again: float  # share of questions for the next page
+
+
+@dataclass(frozen=True)
 class Clip:
     """A file to search for parts of."""
 
@@ -56,12 +67,14 @@ def main() -> None:
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP")
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--pause", type=float, default=0.0, help="seconds between an answer and the next question")
+    parser.add_argument("--pause", type=float, default=3.0, help="seconds between an answer and the next question")
+    parser.add_argument("--again", type=float, default=0.5, help="share of questions for the next page")
     options = parser.parse_args()
     clips = [Clip(path.name, path.read_bytes(), probe(path).duration) for path in options.clips]
+    habits = Habits(options.people, options.seconds, options.pause, options.again)
     with serving(options.library) as (url, pid):
-        outcome = asyncio.run(search_at_once(url, pid, clips, options.people, options.seconds, options.pause))
-    print(table(outcome, options.people, options.seconds, options.pause))
+        outcome = asyncio.run(search_at_once(url, pid, clips, habits))
+    print(table(outcome, habits))
 
 
 @contextmanager
@@ -89,36 +102,50 @@ def _await_ready(url: str) -> None:
         time.sleep(0.2)
 
 
-async def search_at_once(url: str, pid: int, clips: list[Clip], people: int, seconds: float, pause: float) -> Outcome:
+async def search_at_once(url: str, pid: int, clips: list[Clip], habits: Habits) -> Outcome:
     """Let people search until the time is over, and watch the memory meanwhile."""
-    outcome, until = Outcome(), time.monotonic() + seconds
+    outcome, until = Outcome(), time.monotonic() + habits.seconds
+    connections = httpx.Limits(max_connections=habits.people)
     async with (
-        httpx.AsyncClient(base_url=url, timeout=_ANSWER_S, limits=httpx.Limits(max_connections=people)) as client,
+        httpx.AsyncClient(base_url=url, timeout=_ANSWER_S, limits=connections) as client,
         asyncio.TaskGroup() as group,
     ):
         group.create_task(_watch(pid, outcome, until))
-        for person in range(people):
-            group.create_task(_search(client, clips, random.Random(person), outcome, until, pause))
+        for person in range(habits.people):
+            group.create_task(_search(client, questions(clips, habits, random.Random(person)), outcome, until))
     return outcome
 
 
+def questions(clips: list[Clip], habits: Habits, rng: random.Random) -> Iterator[tuple[float, Clip, dict[str, str]]]:
+    """What a person asks without end: after which pause, with which clip and which form."""
+    clip, part, page = rng.choice(clips), dict[str, str](), 0
+    while True:
+        if part and rng.random() < habits.again:
+            page += 1
+        else:
+            clip, page = rng.choice(clips), 0
+            start = rng.uniform(0, max(0.0, clip.duration - 3))
+            part = {"start": f"{start:.2f}", "end": f"{start + rng.uniform(3, 6):.2f}"}
+        yield rng.uniform(0.5, 1.5) * habits.pause, clip, {**part, "k": "12", "offset": str(12 * page)}
+
+
 async def _search(
-    client: httpx.AsyncClient, clips: list[Clip], rng: random.Random, outcome: Outcome, until: float, pause: float
+    client: httpx.AsyncClient, asked: Iterator[tuple[float, Clip, dict[str, str]]], outcome: Outcome, until: float
 ) -> None:
-    while time.monotonic() < until:
-        clip = rng.choice(clips)
-        start = rng.uniform(0, max(0.0, clip.duration - 3))
-        part = {"start": f"{start:.2f}", "end": f"{start + rng.uniform(3, 6):.2f}", "k": "12"}
+    for pause, clip, form in asked:
+        await asyncio.sleep(pause)
+        if time.monotonic() > until:
+            return
         began = time.monotonic()
         try:
-            got = await client.post("/api/v1/search", data=part, files={"clip": (clip.name, clip.content)})
-            if got.status_code == 200 and got.json():
-                outcome.seconds.append(time.monotonic() - began)
-            else:
-                outcome.errors.append(f"{got.status_code}: {got.text[:200]}")
+            got = await client.post("/api/v1/search", data=form, files={"clip": (clip.name, clip.content)})
         except httpx.HTTPError as error:
             outcome.errors.append(repr(error))
-        await asyncio.sleep(rng.uniform(0.5, 1.5) * pause)
+            continue
+        if got.status_code == 200:
+            outcome.seconds.append(time.monotonic() - began)
+        else:
+            outcome.errors.append(f"{got.status_code}: {got.text[:200]}")
 
 
 async def _watch(pid: int, outcome: Outcome, until: float) -> None:
@@ -141,16 +168,18 @@ def _resident_mb(pid: int) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
 
 
-def table(outcome: Outcome, people: int, seconds: float, pause: float) -> str:
+def table(outcome: Outcome, habits: Habits) -> str:
     """The figures as Markdown, and the first errors."""
-    times, memory = sorted(outcome.seconds), outcome.memory_mb
-    cuts = quantiles(times, n=20, method="inclusive") if len(times) > 1 else times * 19
+    times, memory = sorted(outcome.seconds) or [0.0], outcome.memory_mb
+    cuts = quantiles(times * 2, n=20, method="inclusive")
     quarter = max(1, len(memory) // 4)
     first, last = (max(part) for part in (memory[:quarter], memory[-quarter:]))
     rows = [
-        "| people | pause | searches | a second | errors | median | 95 % | slowest | memory, first and last quarter |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-        f"| {people} | {pause:g} s | {len(times)} | {len(times) / seconds:.1f} | {len(outcome.errors)} "
+        "| people | pause | again | searches | a second | errors | median | 95 % | slowest "
+        "| memory, first and last quarter |",
+        "|" + "---:|" * 10,
+        f"| {habits.people} | {habits.pause:g} s | {habits.again:.0%} | {len(outcome.seconds)} "
+        f"| {len(outcome.seconds) / habits.seconds:.1f} | {len(outcome.errors)} "
         f"| {cuts[9]:.2f} s | {cuts[18]:.2f} s | {times[-1]:.2f} s | {first:,.0f} and {last:,.0f} MB |",
     ]
     return "\n".join([*rows, *outcome.errors[:5]])

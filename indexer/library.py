@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from queue import Queue
 from threading import Event, RLock, Thread
 from typing import Self
 
@@ -32,6 +33,7 @@ from indexer.filters import passing
 from indexer.footage import SketchError
 from indexer.paging import page
 from indexer.query import embed_query
+from indexer.recent import RecentQueries, key_of
 from indexer.requests import Example, Examples, Filters, VideoRef, examples
 from indexer.search import Match, Query
 from indexer.stored import NoVideoError, stored_query
@@ -40,6 +42,7 @@ from indexer.vector_file import CacheError
 from indexer.vectors import VectorIndex, cached_facts, cached_generation
 
 _FORMAT = "1"
+_READERS = 2  # queries that are read and embedded at once: while one is decoded, another is embedded
 _FOLDERS = "folders"  # a fact in the catalog, as JSON
 
 
@@ -61,8 +64,11 @@ class Library:
         self._closing = Event()
         self._rebuilding: Thread | None = None
         self._lock = FileLock(folder / "index.lock")
-        self._query_lock = RLock()
-        self._query_pool = DecodePool(1)
+        self._readers = [DecodePool(1) for _ in range(_READERS)]
+        self._idle: Queue[DecodePool] = Queue()
+        for pool in self._readers:
+            self._idle.put(pool)
+        self._recent = RecentQueries()
 
     # Creating and opening
 
@@ -132,7 +138,8 @@ class Library:
         self._closing.set()
         if self._rebuilding:
             self._rebuilding.join()
-        self._query_pool.close()
+        for pool in self._readers:
+            pool.close()
         self.catalog.close()
 
     def __enter__(self) -> Self:
@@ -278,15 +285,30 @@ class Library:
         Raises:
             VideoError: the clip can't be read.
         """
-        with self._query_lock:
-            return embed_query(clip, span, self.checkpoint, self._query_pool)
+        key = key_of(clip, span)
+        query = self._recent.get(key)
+        if query is None:
+            with self._reader() as pool:
+                query = embed_query(clip, span, self.checkpoint, pool)
+            self._recent.put(key, query)
+        return query
+
+    @contextmanager
+    def _reader(self) -> Iterator[DecodePool]:
+        """A decoder for one query; further queries wait, since more at once would only slow each other down."""
+        pool = self._idle.get()
+        try:
+            yield pool
+        finally:
+            self._idle.put(pool)
 
     def warm_up(self) -> None:
         """Load now what the first search would wait for: the network, its decoder process and the vector index."""
         spec = self.checkpoint.spec
         self.checkpoint.embed(np.zeros((1, spec.frames, spec.size, spec.size, 3), np.uint8))
-        with self._query_lock:
-            self._query_pool.start()
+        for _ in self._readers:
+            with self._reader() as pool:  # another one each time, while nobody searches
+                pool.start()
         self.refresh()
         self.catalog.clip_ids()  # which it keeps
 

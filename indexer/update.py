@@ -115,7 +115,7 @@ class Update:
                 if not _is_text(state.path):
                     self._refuse_unrecorded(state, "its name is not valid Unicode; rename it")
                     continue
-                ahead.append((state, hashing.submit(_content_of, state.path)))
+                ahead.append((state, hashing.submit(content_of, state.path)))
                 if len(ahead) > _AHEAD:
                     yield from self._job(*ahead.pop(0))
             for pair in ahead:
@@ -241,7 +241,12 @@ def is_gone(path: str) -> bool:
     return False
 
 
-def _content_of(path: str) -> str:
+def content_of(path: str) -> str:
+    """What the bytes of a file are known by.
+
+    Raises:
+        OSError: it can't be read.
+    """
     digest = xxhash.xxh3_128()
     with Path(path).open("rb") as file:
         while block := file.read(_BLOCK):

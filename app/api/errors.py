@@ -19,9 +19,9 @@ _STATUS: dict[type[WorldError], int] = {FolderError: 403, JobError: 409}
 class ApiError(WorldError):
     """A request that can't be carried out, with its HTTP status."""
 
-    def __init__(self, status: int, sentence: str) -> None:
+    def __init__(self, status: int, sentence: str, again_s: int | None = None) -> None:
         super().__init__(sentence)
-        self.status = status
+        self.status, self.again_s = status, again_s
 
 
 def answer_errors(api: FastAPI) -> None:
@@ -33,7 +33,7 @@ def answer_errors(api: FastAPI) -> None:
 
 def _world(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, ApiError):
-        return _problem(error.status, str(error))
+        return _problem(error.status, str(error), error.again_s)
     if isinstance(error, VideoError):
         return _problem(415, f"{file_name(error.path)} {error.reason}.")
     status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 503)
@@ -52,5 +52,6 @@ def _ours(_: Request, error: Exception) -> JSONResponse:
     return _problem(500, OURS)
 
 
-def _problem(status: int, sentence: str) -> JSONResponse:
-    return JSONResponse({"detail": shown(sentence)}, status)
+def _problem(status: int, sentence: str, again_s: int | None = None) -> JSONResponse:
+    headers = {} if again_s is None else {"retry-after": str(again_s)}
+    return JSONResponse({"detail": shown(sentence)}, status, headers)

@@ -1,5 +1,8 @@
 """The routes of the API, with their documentation at `/api/v1/docs` and the OpenAPI document beside it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Form, Response
@@ -15,6 +18,7 @@ from indexer.requests import Example, Filters
 
 PREFIX = "/api/v1"
 _MOST, _FARTHEST = 1000, 100_000  # videos of one answer, and before it
+_WAITING, _AGAIN_S = 32, 2  # searches at once, and seconds after which whoever got no place may try again
 _DESCRIPTION = """
 Where a moving scene happens in a video collection. Every error is `{"detail": sentence}`. Requests are limited as
 `docs/service.md` says: 413 is a body that is too large, 429 comes with `Retry-After` in seconds.
@@ -40,7 +44,9 @@ def build_api(site: Site) -> FastAPI:
 
 
 def _add_search(api: FastAPI, site: Site) -> None:
-    @api.post("/search", responses=_problems(404, 415, 422))
+    places = BoundedSemaphore(_WAITING)
+
+    @api.post("/search", responses=_problems(404, 415, 422, 503))
     def search(
         clip: Clips,
         video: Videos,
@@ -58,7 +64,7 @@ def _add_search(api: FastAPI, site: Site) -> None:
         in seconds. The `unlike` ones show what is not wanted.
         """
         library = site.library
-        with site.metrics.searching(), on_disk(clip) as clips, on_disk(unlike_clip) as unlike_clips:
+        with _place(places), site.metrics.searching(), on_disk(clip) as clips, on_disk(unlike_clip) as unlike_clips:
             wanted = [*map(Example, clips), *stored(library, video)]
             unwanted = [*map(Example, unlike_clips), *stored(library, unlike_video)]
             if not wanted:
@@ -91,6 +97,17 @@ def _add_jobs(api: FastAPI, site: Site) -> None:
         if _job(site, job_id).status == "running":
             site.indexing.stop(0)
         return _job(site, job_id)
+
+
+@contextmanager
+def _place(places: BoundedSemaphore) -> Iterator[None]:
+    """A place among those who wait for an answer, if one is left."""
+    if not places.acquire(blocking=False):
+        raise ApiError(503, "Many people are searching right now; try again in a moment.", _AGAIN_S)
+    try:
+        yield
+    finally:
+        places.release()
 
 
 def _job(site: Site, job_id: str) -> Job:

@@ -195,7 +195,7 @@ def test_a_failed_file_is_tried_again_only_when_it_changes(add, library, clip, v
     failed = {"failed": [("bad.mp4", "is not a video file, or is damaged beyond reading")]}
     assert add() == failed
     with monkeypatch.context() as patch:
-        patch.setattr(updating, "_content_of", None)  # not even looked into
+        patch.setattr(updating, "content_of", None)  # not even looked into
         assert add() == failed
     touch(bad)
     assert add() == failed
@@ -282,7 +282,7 @@ def test_a_file_changed_while_it_is_read_is_left_for_the_next_run_with_its_copie
 
 def test_a_file_deleted_before_it_is_read_fails_and_is_forgotten_later(add, library, clip, videos, monkeypatch):
     clip(videos / "a.mp4", 1), clip(videos / "b.mp4", 2)
-    content_of = updating._content_of
+    content_of = updating.content_of
 
     def too_late(path):
         if path.endswith("a.mp4"):
@@ -290,7 +290,7 @@ def test_a_file_deleted_before_it_is_read_fails_and_is_forgotten_later(add, libr
         return content_of(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(updating, "_content_of", too_late)
+        patch.setattr(updating, "content_of", too_late)
         assert add() == {"indexed": 1, "failed": [("a.mp4", "can't be read: No such file or directory")]}
     assert add()["unchanged"] == 1
     assert names(library) == {"b.mp4"}
@@ -305,7 +305,7 @@ def test_a_known_video_that_the_disk_does_not_give_just_now_keeps_its_clips(add,
 
     touch(videos / "a.mp4")
     with monkeypatch.context() as patch:
-        patch.setattr(updating, "_content_of", broken)
+        patch.setattr(updating, "content_of", broken)
         assert add() == {"failed": [("a.mp4", "can't be read: Input/output error")]}
     assert library.catalog.totals()[0] == 1
     assert add() == {"unchanged": 1}
@@ -318,7 +318,7 @@ def test_a_file_that_the_disk_does_not_give_is_tried_again_at_the_next_run(add, 
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(updating, "_content_of", broken)
+        patch.setattr(updating, "content_of", broken)
         assert add() == {"failed": [("a.mp4", "can't be read: Input/output error")]}
         assert library.catalog.files()[str(videos / "a.mp4")].reason == "can't be read: Input/output error"
     assert add() == {"indexed": 1}
