@@ -30,7 +30,8 @@ from indexer.search import Query
 
 LONGEST_S = 15.0  # of a query that is read in other ways than as it is: its pictures are all in memory
 MOST_WINDOWS = 128  # of a longer one
-_INSIDE_S = 1 / 2  # from one window to the next of what lies inside a query
+_BETWEEN_S = 1 / 2  # from one window to the next of what lies between bars
+_INSIDE_S, _INSIDE_TEMPO_S = 1, 2  # ... of what lies inside a query, as it is and at other tempos
 _LARGER = 2  # times the side of a clip's pictures: of those that insets are cut from
 
 
@@ -63,10 +64,10 @@ def _guesses(strip: Strip, clip: str | Path, spec: ClipSpec, pool: DecodePool) -
         assert larger is not None  # it was short enough before
         parts = [_part(larger, box, spec) for box in boxes]
         yield from (resampled(part, spec, apart=_INSIDE_S) for part in parts)
-        yield from (resampled(part, spec, stride) for part in parts[:1] for stride in OTHER_STRIDES)
+        yield from (resampled(part, spec, stride, _INSIDE_TEMPO_S) for part in parts[:1] for stride in OTHER_STRIDES)
         if bars:
             strip = _part(larger, bars, spec)
-            yield resampled(strip, spec, apart=_INSIDE_S)
+            yield resampled(strip, spec, apart=_BETWEEN_S)
     yield from (resampled(strip, spec, stride) for stride in OTHER_STRIDES)
 
 
