@@ -1,0 +1,108 @@
+"""The videos that show the very footage of a query, and only these: what its pictures agree with.
+
+Embeddings name the videos. In each, the parts that embeddings align and those that all its small pictures propose
+(`sightings`) are compared with the query picture by picture, and kept where they agree.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from encoder.clips import ClipSpec, Span
+from indexer.align import Segment
+from indexer.blas import one_blas_thread
+from indexer.catalog import Catalog
+from indexer.footage import BEYOND_S, SAME, Film, compare, refined
+from indexer.search import Found, Match, Query, align_videos, candidates, usual_similarity
+from indexer.sightings import sightings
+from indexer.vectors import VectorIndex
+
+_COMPARED = 24  # parts that embeddings propose, and as many that pictures do
+_LOOKED_THROUGH_S = 3600.0  # of the videos that embeddings find most alike
+_BACKWARDS = 0.5  # factor on the score of what runs backwards: it is the same footage, but not the same scene
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a video that may show the query's footage."""
+
+    found: Found
+    segment: Segment
+
+
+def search_copies(query: Query, catalog: Catalog, index: VectorIndex, k: int, spec: ClipSpec) -> list[Match]:
+    """The k videos that show most of a query's own footage, best first; none if no video shows it.
+
+    A score is the share of the query that a segment shows, times how well its pictures agree; half of that backwards.
+    """
+    if not len(index):
+        return []
+    with one_blas_thread():
+        usual = usual_similarity(query.embeddings, index)
+        videos = candidates(query, usual, catalog, index, k)
+        found = align_videos(query, usual, catalog, videos, spec)
+        parts = [*_aligned(found), *_sighted(found, query, catalog, spec)]
+        matches = _matches([(one.found.video_id, copy) for one in parts if (copy := _copy(one, query, catalog, spec))])
+    return sorted(matches, key=lambda match: (-match.score, match.video_id))[:k]
+
+
+def _aligned(found: Sequence[Found]) -> list[_Part]:
+    parts = [_Part(one, segment) for one in found for segment in one.segments]
+    return sorted(parts, key=lambda part: -part.segment.score)[:_COMPARED]
+
+
+def _sighted(found: Sequence[Found], query: Query, catalog: Catalog, spec: ClipSpec) -> list[_Part]:
+    parts = [_Part(one, segment) for one in _first_hour(found) for segment in _sightings(one, query, catalog, spec)]
+    return sorted(parts, key=lambda part: -part.segment.score)[:_COMPARED]
+
+
+def _first_hour(found: Sequence[Found]) -> Iterator[Found]:
+    left = _LOOKED_THROUGH_S
+    for one in sorted(found, key=lambda one: -one.segments[0].score):
+        left -= one.end
+        if left < 0:
+            return
+        yield one
+
+
+def _sightings(found: Found, query: Query, catalog: Catalog, spec: ClipSpec) -> list[Segment]:
+    strip = found.reading.strip
+    packed = catalog.sketches(found.video_id, Span(0.0, found.end)) if strip else []
+    if not strip or not packed:
+        return []
+    return sightings(strip.film, query.span, Film.from_sketches(packed, spec.fps), spec.fps)
+
+
+def _copy(part: _Part, query: Query, catalog: Catalog, spec: ClipSpec) -> Segment | None:
+    """The segment made exact, if its pictures agree."""
+    strip, segment = part.found.reading.strip, part.segment
+    around = Span(max(0.0, segment.video.start - BEYOND_S - spec.clip_s), segment.video.end + BEYOND_S)
+    packed = catalog.sketches(part.found.video_id, around) if strip else []
+    if not strip or not packed:
+        return None
+    backwards, video = segment.tempo < 0, Film.from_sketches(packed, spec.fps)
+    film = strip.film.backwards(query.span) if backwards else strip.film
+    forwards = _turned(segment, query.span) if backwards else segment
+    agreement = compare(film, video, forwards)
+    if agreement is None or agreement.total < SAME:
+        return None
+    exact = refined(forwards, agreement, part.found.end)
+    share = min(1.0, exact.query.duration / query.span.duration)
+    exact = replace(exact, score=share * agreement.total * (_BACKWARDS if backwards else 1.0))
+    return _turned(exact, query.span) if backwards else exact
+
+
+def _turned(segment: Segment, span: Span) -> Segment:
+    """A segment of a query as one of the query backwards."""
+    mirror = span.start + span.end
+    shown = Span(max(span.start, mirror - segment.query.end), min(span.end, mirror - segment.query.start))
+    return replace(segment, query=shown, tempo=-segment.tempo)  # but for rounding it lay in the query
+
+
+def _matches(copies: Sequence[tuple[int, Segment]]) -> list[Match]:
+    """The best segments of each video, of those that overlap the best one."""
+    kept: dict[int, list[Segment]] = {}
+    for video_id, segment in sorted(copies, key=lambda pair: -pair[1].score):
+        others = kept.setdefault(video_id, [])
+        if not any(segment.video.start < other.video.end and other.video.start < segment.video.end for other in others):
+            others.append(segment)
+    return [Match(video_id, segments) for video_id, segments in kept.items()]
