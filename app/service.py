@@ -6,7 +6,10 @@ from typing import Any
 
 from app.settings import Settings
 from encoder.checkpoint import DEFAULT, load_encoder
+from indexer.align import Segment
+from indexer.confidence import Fit, fit_for, why_none
 from indexer.library import Library, exists
+from indexer.requests import Mode
 from indexer.search import Match
 from indexer.update import UpdateReport
 from indexer.vectors import cached_generation
@@ -29,30 +32,45 @@ def open_or_create(settings: Settings, encoder: str | None = None) -> Library:
     return library
 
 
-def search_rows(library: Library, matches: list[Match]) -> list[Json]:
-    """The result of `reelseek search --json`: one row a video, best first, times in seconds."""
+def search_rows(library: Library, matches: list[Match], mode: Mode = Mode.SIMILAR) -> list[Json]:
+    """The result of `reelseek search --json`: one row a video, best first, times in seconds.
+
+    With "confidence" where it is known what the scores of this encoder mean in this mode, see `meaning`.
+    """
     paths = library.catalog.paths(match.video_id for match in matches)
-    return [_search_row(match, paths[match.video_id]) for match in matches if match.video_id in paths]
+    fit = fit_for(library.checkpoint.fingerprint, mode)
+    return [_search_row(match, paths[match.video_id], fit) for match in matches if match.video_id in paths]
 
 
-def _search_row(match: Match, paths: list[str]) -> Json:
+def _search_row(match: Match, paths: list[str], fit: Fit | None) -> Json:
     here = [path for path in paths if os.path.exists(path)] or paths  # noqa: PTH110 - strings keep odd names
-    segments = [
-        {
-            "score": round(min(1.0, segment.score), 4),
-            "start": round(segment.video.start, 3),
-            "end": round(segment.video.end, 3),
-            "query_start": round(segment.query.start, 3),
-            "query_end": round(segment.query.end, 3),
-            **({} if match.together is None else {"example": segment.example}),
-        }
-        for segment in match.segments
-    ]
+    segments = [_segment(segment, match.together is not None, fit) for segment in match.segments]
     copies = [path for path in paths if path != here[0]]
     score = round(min(1.0, match.score), 4)
     return {
         "path": here[0], **segments[0], "score": score, "segments": segments, "copies": copies, "video": match.video_id
     }  # fmt: skip
+
+
+def _segment(segment: Segment, together: bool, fit: Fit | None) -> Json:
+    score = min(1.0, segment.score)
+    return {
+        "score": round(score, 4),
+        "start": round(segment.video.start, 3),
+        "end": round(segment.video.end, 3),
+        "query_start": round(segment.query.start, 3),
+        "query_end": round(segment.query.end, 3),
+        "tempo": round(segment.tempo, 3),
+        **({"example": segment.example} if together else {}),
+        **({"confidence": round(fit.chance(score), 3)} if fit and not together else {}),  # of one example alone
+    }
+
+
+def meaning(library: Library, mode: Mode) -> str:
+    """What the confidence of answers is and how it was fitted, or why they have none."""
+    encoder = library.checkpoint.fingerprint
+    fit = fit_for(encoder, mode)
+    return fit.in_words() if fit else why_none(encoder, mode)
 
 
 def index_result(report: UpdateReport, seconds: float) -> Json:

@@ -6,29 +6,39 @@ one less the highest score of an unwanted example. So a video that shows all of 
 single one as well, and one that shows the very footage of an unwanted example scores 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
 from indexer.align import Segment
 from indexer.along import together
 from indexer.blas import one_blas_thread
-from indexer.catalog import Catalog
+from indexer.lookup import Clips, Lookup
 from indexer.ranges import Ids
 from indexer.search import Match, Query, align_videos, candidates, looked_at, usual_similarity
-from indexer.vectors import VectorIndex
+
+Answer = Callable[[Query, NDArray[np.float32], Clips, Sequence[int], ClipSpec], list[Match]]
+
+
+def alike_among(
+    query: Query, usual: NDArray[np.float32], catalog: Clips, videos: Sequence[int], spec: ClipSpec
+) -> list[Match]:
+    """How much each of the videos is like a query, pictures of the best ones compared."""
+    return looked_at(align_videos(query, usual, catalog, videos, spec), catalog, spec)
 
 
 def search_all(
     like: Sequence[Query],
     unlike: Sequence[Query],
-    catalog: Catalog,
-    index: VectorIndex,
+    catalog: Clips,
+    index: Lookup,
     k: int,
     spec: ClipSpec,
     among: Ids | None = None,
+    answer: Answer = alike_among,
 ) -> list[Match]:
     """The k videos that match the queries of `like` best and those of `unlike` least, best first.
 
@@ -40,6 +50,7 @@ def search_all(
         k: how many.
         spec: of the library's clips.
         among: the clips whose videos may answer; None for all.
+        answer: tells which of the videos that a query names answer it, and how well.
     """
     if not len(index) or (among is not None and not len(among)):
         return []
@@ -48,34 +59,33 @@ def search_all(
         named = [candidates(query, usual[i], catalog, index, k, among) for i, query in enumerate(like)]
         videos = list(dict.fromkeys(video for names in named for video in names))
         found = [
-            {
-                match.video_id: match
-                for match in looked_at(align_videos(query, own, catalog, videos, spec), catalog, spec)
-            }
+            {match.video_id: match for match in answer(query, own, catalog, videos, spec)}
             for query, own in zip([*like, *unlike], usual, strict=True)
         ]
     wanted, unwanted = found[: len(like)], found[len(like) :]
     matches = [
-        _together([each[video] for each in wanted], [each[video] for each in unwanted])
+        _together([each.get(video) for each in wanted], [each[video] for each in unwanted if video in each])
         for video in videos
-        if all(video in each for each in found)  # but those that were removed meanwhile
+        if any(video in each for each in wanted)  # but those that were removed meanwhile
     ]
     return sorted(matches, key=lambda match: (-match.score, match.video_id))[:k]
 
 
-def _together(like: Sequence[Match], unlike: Sequence[Match]) -> Match:
+def _together(like: Sequence[Match | None], unlike: Sequence[Match]) -> Match:
     """What a video shows of all examples; its segments are those of the wanted ones, no moment twice."""
+    shows = {i: match for i, match in enumerate(like) if match}
     if len(like) == 1 and not unlike:
-        return like[0]
-    score = float(np.mean([match.score for match in like]))
+        return shows[0]
+    score = sum(match.score for match in shows.values()) / len(like)
     against = max((match.score for match in unlike), default=0.0)
-    segments = [replace(segment, example=i) for i, match in enumerate(like) for segment in match.segments]
+    segments = [replace(segment, example=i) for i, match in shows.items() for segment in match.segments]
     shown: list[Segment] = []
     for segment in sorted(segments, key=lambda segment: -segment.score):
         if not any(_same_moment(segment.video, other.video) for other in shown):
             shown.append(segment)
-    along = together([match.along for match in like if match.along is not None])
-    return Match(like[0].video_id, shown, score * (1 - min(1.0, max(0.0, against))), along)
+    along = together([match.along for match in shows.values() if match.along is not None])
+    video_id = next(iter(shows.values())).video_id
+    return Match(video_id, shown, score * (1 - min(1.0, max(0.0, against))), along)
 
 
 def _same_moment(one: Span, other: Span) -> bool:

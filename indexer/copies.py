@@ -7,14 +7,15 @@ Embeddings name the videos. In each, the parts that embeddings align and those t
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from encoder.clips import ClipSpec, Span
 from indexer.align import Segment
-from indexer.blas import one_blas_thread
-from indexer.catalog import Catalog
 from indexer.footage import BEYOND_S, SAME, Film, compare, refined
-from indexer.search import Found, Match, Query, align_videos, candidates, usual_similarity
+from indexer.lookup import Clips
+from indexer.search import Found, Match, Query, align_videos
 from indexer.sightings import sightings
-from indexer.vectors import VectorIndex
 
 _COMPARED = 24  # parts that embeddings propose, and as many that pictures do
 _LOOKED_THROUGH_S = 3600.0  # of the videos that embeddings find most alike
@@ -29,20 +30,16 @@ class _Part:
     segment: Segment
 
 
-def search_copies(query: Query, catalog: Catalog, index: VectorIndex, k: int, spec: ClipSpec) -> list[Match]:
-    """The k videos that show most of a query's own footage, best first; none if no video shows it.
+def copies_among(
+    query: Query, usual: NDArray[np.float32], catalog: Clips, videos: Sequence[int], spec: ClipSpec
+) -> list[Match]:
+    """Those of the videos that show footage of a query.
 
     A score is the share of the query that a segment shows, times how well its pictures agree; half of that backwards.
     """
-    if not len(index):
-        return []
-    with one_blas_thread():
-        usual = usual_similarity(query.embeddings, index)
-        videos = candidates(query, usual, catalog, index, k)
-        found = align_videos(query, usual, catalog, videos, spec)
-        parts = [*_aligned(found), *_sighted(found, query, catalog, spec)]
-        matches = _matches([(one.found.video_id, copy) for one in parts if (copy := _copy(one, query, catalog, spec))])
-    return sorted(matches, key=lambda match: (-match.score, match.video_id))[:k]
+    found = align_videos(query, usual, catalog, videos, spec)
+    parts = [*_aligned(found), *_sighted(found, query, catalog, spec)]
+    return _matches([(one.found, copy) for one in parts if (copy := _copy(one, query, catalog, spec))])
 
 
 def _aligned(found: Sequence[Found]) -> list[_Part]:
@@ -50,7 +47,7 @@ def _aligned(found: Sequence[Found]) -> list[_Part]:
     return sorted(parts, key=lambda part: -part.segment.score)[:_COMPARED]
 
 
-def _sighted(found: Sequence[Found], query: Query, catalog: Catalog, spec: ClipSpec) -> list[_Part]:
+def _sighted(found: Sequence[Found], query: Query, catalog: Clips, spec: ClipSpec) -> list[_Part]:
     parts = [_Part(one, segment) for one in _first_hour(found) for segment in _sightings(one, query, catalog, spec)]
     return sorted(parts, key=lambda part: -part.segment.score)[:_COMPARED]
 
@@ -64,7 +61,7 @@ def _first_hour(found: Sequence[Found]) -> Iterator[Found]:
         yield one
 
 
-def _sightings(found: Found, query: Query, catalog: Catalog, spec: ClipSpec) -> list[Segment]:
+def _sightings(found: Found, query: Query, catalog: Clips, spec: ClipSpec) -> list[Segment]:
     strip = found.reading.strip
     packed = catalog.sketches(found.video_id, Span(0.0, found.end)) if strip else []
     if not strip or not packed:
@@ -72,7 +69,7 @@ def _sightings(found: Found, query: Query, catalog: Catalog, spec: ClipSpec) -> 
     return sightings(strip.film, query.span, Film.from_sketches(packed, spec.fps), spec.fps)
 
 
-def _copy(part: _Part, query: Query, catalog: Catalog, spec: ClipSpec) -> Segment | None:
+def _copy(part: _Part, query: Query, catalog: Clips, spec: ClipSpec) -> Segment | None:
     """The segment made exact, if its pictures agree."""
     strip, segment = part.found.reading.strip, part.segment
     around = Span(max(0.0, segment.video.start - BEYOND_S - spec.clip_s), segment.video.end + BEYOND_S)
@@ -98,11 +95,11 @@ def _turned(segment: Segment, span: Span) -> Segment:
     return replace(segment, query=shown, tempo=-segment.tempo)  # but for rounding it lay in the query
 
 
-def _matches(copies: Sequence[tuple[int, Segment]]) -> list[Match]:
-    """The best segments of each video, of those that overlap the best one."""
-    kept: dict[int, list[Segment]] = {}
-    for video_id, segment in sorted(copies, key=lambda pair: -pair[1].score):
-        others = kept.setdefault(video_id, [])
-        if not any(segment.video.start < other.video.end and other.video.start < segment.video.end for other in others):
-            others.append(segment)
-    return [Match(video_id, segments) for video_id, segments in kept.items()]
+def _matches(copies: Sequence[tuple[Found, Segment]]) -> list[Match]:
+    """The videos with their segments, best first; of those that overlap the best one."""
+    kept: dict[int, Match] = {}
+    for found, segment in sorted(copies, key=lambda pair: -pair[1].score):
+        match = kept.setdefault(found.video_id, Match(found.video_id, [], along=found.along))
+        if not any(segment.video.shared(other.video) for other in match.segments):
+            match.segments.append(segment)
+    return list(kept.values())

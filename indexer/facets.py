@@ -42,9 +42,10 @@ class FacetIndex:
     def __len__(self) -> int:
         return len(self._index)
 
-    def search(self, queries: Embeddings, k: int) -> tuple[NDArray[np.float32], Ids]:
+    def search(self, queries: Embeddings, k: int, among: Ids | None = None) -> tuple[NDArray[np.float32], Ids]:
         """As of the index; the nearest may be missed where they weigh little against the other part."""
-        _, ids = self._index.search(queries, min(_DEEPER * k, len(self)))
+        most = len(self) if among is None else len(among)
+        _, ids = self._index.search(queries, min(_DEEPER * k, most), among)
         used, rows = np.unique(ids, return_inverse=True)
         known = used >= 0
         vectors = np.zeros((len(used), queries.shape[1]), np.float32)
@@ -73,3 +74,7 @@ class FacetCatalog:
         """As of the catalog."""
         for video_id, (spans, embeddings) in self._catalog.clips_of_videos(video_ids):
             yield video_id, (spans, facet_of(embeddings, self._part))
+
+    def sketches(self, video_id: int, span: Span) -> list[tuple[float, bytes]]:
+        """None: pictures show both parts."""
+        return []

@@ -26,15 +26,15 @@ from encoder.decoding import DecodePool
 from encoder.errors import WorldError, in_words
 from indexer import schema
 from indexer.catalog import Catalog, CatalogError, FileState, KnownFile, is_below
-from indexer.combine import search_all
 from indexer.current import ENCODER, home
 from indexer.discover import PathError, discover, resolve
 from indexer.filters import passing
 from indexer.footage import SketchError
+from indexer.modes import search_in
 from indexer.paging import page
 from indexer.query import embed_query
 from indexer.recent import RecentQueries, key_of
-from indexer.requests import Example, Examples, Filters, VideoRef, examples
+from indexer.requests import Example, Examples, Filters, Mode, VideoRef, examples
 from indexer.search import Match, Query
 from indexer.stored import NoVideoError, stored_query
 from indexer.update import Failure, Progress, Update, UpdateReport
@@ -239,6 +239,7 @@ class Library:
         filters: Filters | None = None,
         k: int = 10,
         offset: int = 0,
+        mode: Mode = Mode.SIMILAR,
     ) -> list[Match]:
         """Find the videos in which the scene of an example, or of several, happens.
 
@@ -251,11 +252,13 @@ class Library:
             filters: which videos may answer; the scores stay what they are without.
             k: how many videos, at most.
             offset: how many of the best ones to pass over.
+            mode: what counts as an answer.
 
         Raises:
             ValueError: there is no example of what is looked for.
             VideoError: an example can't be read.
             LibraryError: an example is no video of the library, or the library can't be read.
+            ModeError: the library's encoder can't tell that.
         """
         wanted, unwanted = examples(like), examples(unlike)
         if not wanted:
@@ -263,9 +266,13 @@ class Library:
         with _in_words(self.folder):
             queries = [self.query_of(example) for example in [*wanted, *unwanted]]
             among = self.catalog.clip_ids(passing(self.catalog, filters)) if filters and filters.given else None
-            index, spec = self.current_index(), self.checkpoint.spec
+            index, spec, config = self.current_index(), self.checkpoint.spec, self.checkpoint.config
             given = queries[: len(wanted)], queries[len(wanted) :]
-            return page(lambda depth: search_all(*given, self.catalog, index, depth, spec, among), k, offset)
+
+            def best(depth: int) -> list[Match]:
+                return search_in(mode, *given, self.catalog, index, depth, spec, config, among)
+
+            return page(best, k, offset)
 
     def query_of(self, example: Example) -> Query:
         """Embed an example, or take from the catalog what is embedded already.

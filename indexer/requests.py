@@ -1,11 +1,21 @@
-"""What is asked of a library: examples of what is looked for, and which of its videos may answer."""
+"""What is asked of a library: examples of what is looked for, what counts as an answer, which videos may answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from encoder.clips import Span
+
+
+class Mode(StrEnum):
+    """What counts as an answer."""
+
+    SIMILAR = "similar"  # the same scene, by look and motion; copies first
+    COPY = "copy"  # the same footage, edited or not, and nothing else
+    MOTION = "motion"  # what moves the same way, whatever it looks like
+    LOOK = "look"  # what looks the same, however it moves
 
 
 @dataclass(frozen=True)

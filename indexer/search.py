@@ -17,11 +17,11 @@ from encoder.clips import ClipSpec, Span
 from indexer.align import SEGMENTS, Segment, Timeline, align_all
 from indexer.along import Along
 from indexer.blas import one_blas_thread
-from indexer.catalog import Catalog, Embeddings
+from indexer.catalog import Embeddings
 from indexer.footage import BEYOND_S, Film, compare, refined
+from indexer.lookup import Clips, Lookup
 from indexer.ranges import Ids
 from indexer.readings import Reading
-from indexer.vectors import VectorIndex
 
 _HITS = 200  # clips looked up for each query window
 _SAMPLE = 1000  # clips that stand for the whole library
@@ -71,7 +71,7 @@ class Match:
         return self.segments[0].score if self.together is None else self.together
 
 
-def search(query: Query, catalog: Catalog, index: VectorIndex, k: int, spec: ClipSpec) -> list[Match]:
+def search(query: Query, catalog: Clips, index: Lookup, k: int, spec: ClipSpec) -> list[Match]:
     """The k videos that match a query best, in whichever reading, best first."""
     if not len(index):
         return []
@@ -83,7 +83,7 @@ def search(query: Query, catalog: Catalog, index: VectorIndex, k: int, spec: Cli
 
 
 def candidates(
-    query: Query, usual: NDArray[np.float32], catalog: Catalog, index: VectorIndex, k: int, among: Ids | None = None
+    query: Query, usual: NDArray[np.float32], catalog: Clips, index: Lookup, k: int, among: Ids | None = None
 ) -> list[int]:
     """The videos worth aligning to find the k best: by the excess of their best hit, summed over a reading's windows.
 
@@ -100,8 +100,8 @@ def candidates(
 def _named(
     query: Query,
     usual: NDArray[np.float32],
-    catalog: Catalog,
-    index: VectorIndex,
+    catalog: Clips,
+    index: Lookup,
     k: int,
     hits: int,
     among: Ids | None,
@@ -148,7 +148,7 @@ class _Shown:
 
 
 def align_videos(
-    query: Query, usual: NDArray[np.float32], catalog: Catalog, video_ids: Sequence[int], spec: ClipSpec
+    query: Query, usual: NDArray[np.float32], catalog: Clips, video_ids: Sequence[int], spec: ClipSpec
 ) -> list[Found]:
     """What each video shows of the query, in the reading that fits it best; nothing of those just removed."""
     found: list[Found] = []
@@ -200,7 +200,7 @@ def _trust(number: int) -> float:
     return _GUESSED if number else 1.0
 
 
-def looked_at(found: Sequence[Found], catalog: Catalog, spec: ClipSpec) -> list[Match]:
+def looked_at(found: Sequence[Found], catalog: Clips, spec: ClipSpec) -> list[Match]:
     """The matches after a look at the pictures of the best segments: what shows the query's rises, and gets finer."""
     segments = {(one.video_id, number): segment for one in found for number, segment in enumerate(one.segments)}
     ranked = sorted(segments, key=lambda key: -segments[key].score)
@@ -220,7 +220,7 @@ def looked_at(found: Sequence[Found], catalog: Catalog, spec: ClipSpec) -> list[
     ]
 
 
-def _looked_at(found: Found, segment: Segment, catalog: Catalog, spec: ClipSpec) -> Segment:
+def _looked_at(found: Found, segment: Segment, catalog: Clips, spec: ClipSpec) -> Segment:
     strip = found.reading.strip
     starts = Span(max(0.0, segment.video.start - BEYOND_S - spec.clip_s), segment.video.end + BEYOND_S)
     packed = catalog.sketches(found.video_id, starts) if strip else []
@@ -232,7 +232,7 @@ def _by_score(segment: Segment) -> float:
     return -segment.score
 
 
-def usual_similarity(queries: Embeddings, index: VectorIndex) -> NDArray[np.float32]:
+def usual_similarity(queries: Embeddings, index: Lookup) -> NDArray[np.float32]:
     """The similarity (Q,) that each query window has to unrelated clips: the median over a sample of the library."""
     usual: NDArray[np.float32] = np.median(queries @ index.sample(_SAMPLE).T, 1).clip(max=_MOST_ALIKE)
     return usual

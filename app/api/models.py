@@ -24,6 +24,8 @@ class Segment(BaseModel):
     end: float
     query_start: float
     query_end: float
+    tempo: float = Field(description="Seconds of the video for each of the query; below 0 it shows it backwards.")
+    confidence: float | None = Field(None, description="Chance that it is right, where that is known.")
     example: int | None = Field(None, description="Which example it matches, from 0, where there are several.")
 
 

@@ -14,7 +14,7 @@ from app.api.models import IndexRequest, Job, Match, Problem, Status
 from app.api.queries import Clips, Seconds, Videos, filters_of, narrowed, on_disk, stored
 from app.ui.library_work import start_indexing
 from app.ui.site import Site
-from indexer.requests import Example, Filters
+from indexer.requests import Example, Filters, Mode
 
 PREFIX = "/api/v1"
 _MOST, _FARTHEST = 1000, 100_000  # videos of one answer, and before it
@@ -57,6 +57,7 @@ def _add_search(api: FastAPI, site: Site) -> None:
         end: Seconds = None,
         k: Annotated[int, Form(ge=1, le=_MOST, description="Videos to answer with, at most.")] = 10,
         offset: Annotated[int, Form(ge=0, le=_FARTHEST, description="Videos to pass over, of earlier pages.")] = 0,
+        mode: Annotated[Mode, Form(description="What counts as an answer.")] = Mode.SIMILAR,
     ) -> list[Match]:
         """Find the videos, and the moments in them, in which a scene happens; best first.
 
@@ -69,7 +70,7 @@ def _add_search(api: FastAPI, site: Site) -> None:
             unwanted = [*map(Example, unlike_clips), *stored(library, unlike_video)]
             if not wanted:
                 raise ApiError(422, "Send a clip, or the id of a video, to search for.")
-            matches = library.search(narrowed(wanted, start, end), unwanted, filters, k, offset)
+            matches = library.search(narrowed(wanted, start, end), unwanted, filters, k, offset, mode)
             return [Match.model_validate(row) for row in service.search_rows(library, matches)]
 
 

@@ -141,7 +141,8 @@ def test_search_prints_one_row_a_video_best_first(run, filled, videos):
     best = rows[0]
     assert {"path", "score", "start", "end", "query_start", "query_end", "segments"} <= best.keys()
     assert (best["path"], best["start"], best["end"]) == (str(videos / "1.mp4"), 0, pytest.approx(5, abs=0.1))
-    assert best["segments"][0] == {key: best[key] for key in ("score", "start", "end", "query_start", "query_end")}
+    times = ("score", "start", "end", "query_start", "query_end", "tempo")
+    assert best["segments"][0] == {key: best[key] for key in times}
     assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
     code, out, err = run("search", videos / "1.mp4", "--start", 1, "--end", 4, "-k", 1)
     assert (code, err) == (0, "")
