@@ -13,7 +13,6 @@ import gradio as gr
 from app.evaluate import evaluate
 from app.manifest import Manifest, ManifestError, read_manifest
 from app.report.evaluation import Evaluation
-from app.report.plots import draw_recall
 from app.report.verdict import verdict
 from app.text import file_name, shown
 from app.ui import fragments
@@ -143,6 +142,8 @@ def _found(state: JobState) -> tuple[Any, Any, Any]:
     evaluation = state.result
     if not isinstance(evaluation, Evaluation):
         return (first_steps() if not state.title else gr.skip()), gr.update(visible=False), None
+    from app.report.plots import draw_recall  # it takes long to load, and the page needs it for this only
+
     return findings(evaluation), gr.update(visible=True), draw_recall(evaluation)
 
 

@@ -87,7 +87,8 @@ def find_moments(site: Site, wish: Wish) -> Answer | None:
     good, bad = ([moment for moment, mark in wish.marks.items() if mark == kind] for kind in ("good", "bad"))
     try:
         like = [Example(clip.path, part), *map(_example, good)]
-        matches = library.search(like, [_example(moment) for moment in bad], wish.filters, k=MOST)
+        with site.metrics.searching():
+            matches = library.search(like, [_example(moment) for moment in bad], wish.filters, k=MOST)
     except VideoError as error:
         raise _in_words(error, clip.path) from error
     videos = library.catalog.videos(match.video_id for match in matches)

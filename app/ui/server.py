@@ -1,6 +1,7 @@
 """Serve the page, the API, the media and the health check from one process."""
 
 import logging
+import math
 import os
 import socket
 import tempfile
@@ -68,12 +69,7 @@ def run(settings: Settings, host: str, port: int, access: Access, folders: list[
     ):
         os.environ["GRADIO_TEMP_DIR"] = uploads  # only this server's, and gone with it
         app = build_app(library, settings, allowed, access)
-        site: Site = app.state.site
-        threading.Thread(target=_warm_up, args=(site,), name="reelseek-warm-up", daemon=True).start()
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_graceful_shutdown=round(settings.grace_s)
-        )  # fmt: skip
-        _Server(config, _url(host, listener)).run(sockets=[listener])
+        _Server(app, _url(host, listener), settings.grace_s).run(sockets=[listener])
 
 
 def build_app(library: Library, settings: Settings, folders: AllowedFolders, access: Access = EVERYBODY) -> FastAPI:
@@ -124,21 +120,23 @@ def _warm_up(site: Site) -> None:
 class _Server(uvicorn.Server):
     """Says where it is once it is up, and goes quietly."""
 
-    def __init__(self, config: uvicorn.Config, url: str) -> None:
-        super().__init__(config)
-        self._url = url
+    def __init__(self, app: FastAPI, url: str, grace_s: float) -> None:
+        super().__init__(
+            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=math.ceil(grace_s))
+        )
+        self._url, self._app = url, app
+        self._site: Site = app.state.site
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             _log.info("reelseek is ready at %s (stop it with Ctrl-C)", self._url)
+            threading.Thread(target=_warm_up, args=(self._site,), name="reelseek-warm-up", daemon=True).start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # open pages are cut off: nothing to report
-        app = self.config.app
-        assert isinstance(app, FastAPI)
-        app.state.site.stop()
-        for route in app.routes:
+        self._site.stop()
+        for route in self._app.routes:
             if isinstance(route, Mount) and isinstance(route.app, GradioApp):
                 route.app.stop_event.set()  # ends the connections by which pages only show that they are open
         await super().shutdown(sockets)
