@@ -24,7 +24,7 @@ from encoder.video import VideoError
 from training.batches import MOMENTS, Batches, generator, stream
 from training.cache import Frames, Report, build_cache
 from training.curves import draw_curves, read_metrics
-from training.errors import TrainingError
+from training.errors import Stopped, TrainingError
 from training.monitor import Monitor
 from training.probe import half_recall, seen_twice
 from training.processes import Group, joined, local_device, made_once, wait_for_all
@@ -114,7 +114,7 @@ def train(
         videos: (N, H, W, 3) frames at `recipe.cache_fps`.
         out: folder for state.pt, metrics.jsonl, curves.png, TensorBoard's events and the encoder.
         seed: of everything random; zero or more.
-        report: called with ("steps", done, of all).
+        report: called with ("steps", done, of all); may raise `Stopped`.
         resume: go on from the state in `out`, if there is one.
         device: of this process.
         loaders: processes that read the frames of views ahead; 0 reads them between the steps.
@@ -157,7 +157,12 @@ def train(
                 draw_curves(out / "metrics.jsonl", out / "curves.png")
                 saved = time.monotonic()
             if report and group.leads:
-                report("steps", run.step, steps)
+                try:
+                    report("steps", run.step, steps)
+                except Stopped:
+                    run.save(state, identity)
+                    draw_curves(out / "metrics.jsonl", out / "curves.png")
+                    raise
     if group.leads:
         fit_to_videos(run.student.encoder, recipe, videos, seed, device)
         save_encoder(run.student.encoder, recipe.clip, out / "encoder.safetensors")

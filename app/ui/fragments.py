@@ -51,6 +51,14 @@ def tiles(facts: Sequence[tuple[str, str]]) -> str:
     return f'<dl class="rs-tiles">{cells}</dl>'
 
 
+def confirmed(text: str, label: str, told: str, button: str) -> str:
+    """A button that only opens another one, with a sentence on what that does; `label` names it for screen readers."""
+    return (
+        f'<details class="rs-confirm"><summary aria-label="{escape(label)}">{escape(text)}</summary>'
+        f"<div><p>{escape(told)}</p>{button}</div></details>"
+    )
+
+
 def facts(title: str, pairs: Sequence[tuple[str, str]]) -> str:
     """Small facts, each with its name, under a title."""
     rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in pairs)

@@ -103,10 +103,8 @@ def _folder(folder: Folder, allowed: bool) -> str:
 def _removal(folder: Folder, name: str) -> str:
     """A button that opens the one that removes."""
     told = f"Takes {folder.files + folder.failed:,} files out of the library. Nothing on the disk is touched."
-    return (
-        f'<details class="rs-confirm"><summary aria-label="Remove {escape(name)}">Remove</summary><div><p>{told}</p>'
-        f"{fragments.action('Remove from the library', 'forget', folder.path, 'stop')}</div></details>"
-    )
+    button = fragments.action("Remove from the library", "forget", folder.path, "stop")
+    return fragments.confirmed("Remove", f"Remove {name}", told, button)
 
 
 def _encoder(result: dict[str, object]) -> str:

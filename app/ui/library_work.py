@@ -3,15 +3,14 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
+from app.encoders import KnownEncoder
 from app.progress import clock
 from app.text import file_name, shown
 from app.ui import fragments
 from app.ui.folders import FolderError
 from app.ui.job import Job, JobState
 from app.ui.site import Site
-from encoder.checkpoint import load_encoder
 from indexer.adoption import adopt
 from indexer.update import Progress, UpdateReport
 
@@ -81,14 +80,14 @@ def start_forgetting(site: Site, path: str) -> str:
     return site.indexing.start(f"Removing {file_name(path)}", work)
 
 
-def start_adoption(site: Site, encoder: str | Path) -> str:
+def start_adoption(site: Site, encoder: KnownEncoder) -> str:
     """Index the library anew with another encoder, which takes over at the end; the id of the job.
 
     Raises:
-        CheckpointError: there is no such encoder.
+        CheckpointError: the encoder can't be read.
         JobError: another piece of work goes on in the library.
     """
-    checkpoint = load_encoder(encoder)
+    checkpoint = encoder.load()
 
     def work(job: Job) -> AdoptionReport:
         job.tell(0.0, "Looking for the videos")

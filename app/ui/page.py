@@ -1,4 +1,4 @@
-"""The page: three tabs over one library."""
+"""The page: four tabs over one library."""
 
 import gradio as gr
 
@@ -7,6 +7,7 @@ from app.ui.library_tab import build_library_tab
 from app.ui.search_tab import build_search_tab
 from app.ui.site import Site
 from app.ui.theme import HEADER
+from app.ui.train_tab import build_train_tab
 
 _SWEEP_S, _KEEP_S = 3600, 7200  # uploads are looked through this often, and deleted at this age
 
@@ -22,4 +23,6 @@ def build_page(site: Site) -> gr.Blocks:
                 build_library_tab(site, library_tab, page)
             with gr.Tab("Evaluate", id="evaluate") as evaluate_tab:
                 build_evaluate_tab(site, evaluate_tab, page)
+            with gr.Tab("Train", id="train") as train_tab:
+                build_train_tab(site, train_tab, page)
     return page

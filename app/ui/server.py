@@ -86,6 +86,7 @@ def build_app(library: Library, settings: Settings, folders: AllowedFolders, acc
             site.stop()
             site.indexing.stop(settings.grace_s)
             site.evaluating.stop(settings.grace_s)
+            site.trainings.stop(settings.grace_s)
             site.close()
             copies.close()
             decoders.close()

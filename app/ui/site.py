@@ -13,6 +13,7 @@ import gradio as gr
 from app.media import Decoders
 from app.metrics import Metrics, Reading
 from app.settings import Settings
+from app.trainings import Trainings
 from app.ui.folders import AllowedFolders
 from app.ui.job import OURS, Job
 from app.ui.search_clips import SearchClips
@@ -35,12 +36,14 @@ class Site:
     clips: SearchClips = field(default_factory=SearchClips)
     indexing: Job = field(default_factory=Job)
     evaluating: Job = field(default_factory=Job)
+    trainings: Trainings = field(init=False)
     warm: Event = field(default_factory=Event)  # set once a search need not wait for anything to be loaded
     stopping: Event = field(default_factory=Event)
     _former: list[Library] = field(default_factory=list)
     metrics: Metrics = field(init=False)
 
     def __post_init__(self) -> None:
+        self.trainings = Trainings(self.settings.library / "training")
         self.metrics = Metrics(self._readings)
 
     def stop(self) -> None:
@@ -48,6 +51,7 @@ class Site:
         self.stopping.set()
         for job in (self.indexing, self.evaluating):
             job.stop(0)
+        self.trainings.stop()
 
     def adopt(self, library: Library) -> None:
         """Go over to another library; whoever still searches the former one may end that."""

@@ -15,7 +15,7 @@ from training import monitor
 from training import train as under_test
 from training.cache import Frames
 from training.curves import draw_curves, read_metrics
-from training.errors import TrainingError
+from training.errors import Stopped, TrainingError
 from training.probe import plain_clips
 from training.recipes import Recipe, Teacher
 from training.train import train, train_files
@@ -360,3 +360,18 @@ def test_a_run_that_is_there_is_refused_before_anything_is_decoded(recipe, decod
     with pytest.raises(TrainingError, match="holds a training run; go on with it by --resume"):
         train_files(recipe, [Path("a")], tmp_path, device="cpu")
     assert "files" not in decoded
+
+
+def test_a_report_that_stops_a_run_loses_no_step(recipe, films, tmp_path):
+    def stop_after_two(what: str, done: int, of: int) -> None:
+        if (what, done) == ("steps", 2):
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(recipe, films, tmp_path / "stopped", report=stop_after_two)
+    told: list[int] = []
+    path = train(recipe, films, tmp_path / "stopped", report=lambda _, done, of: told.append(done), resume=True)
+    assert told == [3, 4]
+    assert steps_in(tmp_path / "stopped") == [0, 1, 2, 3]
+    whole = train(recipe, films, tmp_path / "whole")
+    assert load_encoder(path).fingerprint == load_encoder(whole).fingerprint
