@@ -31,6 +31,7 @@ from app.ui.health import HealthRoutes
 from app.ui.observer import Observer
 from app.ui.page import build_page
 from app.ui.quota import Quota
+from app.ui.report_routes import ReportRoutes
 from app.ui.routes import MediaRoutes
 from app.ui.site import Site
 from app.ui.theme import CSS, HEAD, build_theme
@@ -101,6 +102,7 @@ def build_app(library: Library, settings: Settings, folders: AllowedFolders, acc
     app.router.routes.extend(HealthRoutes(site).routes())
     app.router.routes.extend(MediaRoutes(site, Posters(decoders), copies).routes())
     app.router.routes.extend(ExportRoutes(site, copies).routes())
+    app.router.routes.extend(ReportRoutes(site).routes())
     app.mount(PREFIX, build_api(site))
     page = build_page(site)
     page.queue(default_concurrency_limit=4, max_size=200)

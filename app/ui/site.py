@@ -12,6 +12,7 @@ import gradio as gr
 
 from app.media import Decoders
 from app.metrics import Metrics, Reading
+from app.reports import Reports
 from app.settings import Settings
 from app.trainings import Trainings
 from app.ui.folders import AllowedFolders
@@ -37,6 +38,7 @@ class Site:
     indexing: Job = field(default_factory=Job)
     evaluating: Job = field(default_factory=Job)
     trainings: Trainings = field(init=False)
+    reports: Reports = field(init=False)
     warm: Event = field(default_factory=Event)  # set once a search need not wait for anything to be loaded
     stopping: Event = field(default_factory=Event)
     _former: list[Library] = field(default_factory=list)
@@ -44,6 +46,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.trainings = Trainings(self.settings.library / "training")
+        self.reports = Reports(self.settings.library / "reports")
         self.metrics = Metrics(self._readings)
 
     def stop(self) -> None:

@@ -309,7 +309,7 @@ def test_a_job_that_fails_leaves_a_sentence(caplog):
 # Evaluation
 
 
-def test_a_manifest_is_evaluated_in_the_background(site, folder, moving_video):
+def test_a_manifest_is_evaluated_in_the_background(site, client, folder, moving_video):
     (folder / "set").mkdir()
     for i in range(4):
         moving_video(folder / "set" / f"{i}.mp4", 2, seed=i)
@@ -318,10 +318,36 @@ def test_a_manifest_is_evaluated_in_the_background(site, folder, moving_video):
     evaluate_tab.start_evaluating(site, "list.csv", None)
     state = settled(site.evaluating)
     assert state.error is None
-    html = evaluate_tab.findings(state.result)
-    assert "R@1" in html
-    assert "chance" in html
-    assert "motion energy" in html
+    [report] = site.reports.listed()
+    assert (report.id, report.manifest) == (state.result, "list.csv")
+    assert report.encoders == [site.library.checkpoint.name]
+    html = client.get(f"/report/{report.id}/report.html")
+    assert (html.status_code, html.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in html.headers["content-security-policy"]
+    assert "motion energy" in html.text
+    assert client.get(f"/report/{report.id}/queries.csv").headers["content-disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize(
+    "path", ["none/report.html", f"20260101-000000-{'0' * 16}/report.html", "..%2f..%2fcatalog.sqlite/report.html"]
+)  # fmt: skip
+def test_a_report_that_is_none_is_not_found(client, path):
+    assert client.get(f"/report/{path}").status_code == 404
+
+
+def test_of_a_report_only_its_own_files_are_served(client, site, library):
+    folder = site.reports._folder / "20260101-000000-0123456789abcdef"
+    folder.mkdir(parents=True)
+    for name in ("report.html", "secret.txt"):
+        (folder / name).write_text("x")
+    assert client.get(f"/report/{folder.name}/report.html").status_code == 200
+    assert client.get(f"/report/{folder.name}/secret.txt").status_code == 404
+    assert client.get(f"/report/{folder.name}/..%2f..%2f..%2fencoder.safetensors").status_code == 404
+
+
+def test_an_encoder_that_is_not_there_is_refused(site, folder):
+    with pytest.raises(WorldError, match="no longer there"):
+        evaluate_tab.start_evaluating(site, str(folder / "list.csv"), None, ["0123456789ab"])
 
 
 def test_a_manifest_that_lists_a_video_outside_is_refused(site, folder, tmp_path):
