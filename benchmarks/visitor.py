@@ -1,5 +1,7 @@
 """A person at the page: does what a person does, and finds things by what the page shows of them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -8,8 +10,9 @@ from encoder.clips import Span
 
 PATIENCE_MS = 30_000.0  # for anything a person waits for
 WORK_MS = 120_000.0  # for indexing and evaluating a few videos on a busy machine
-_POSTERS = """() => Promise.all([...document.querySelectorAll('video[poster]')].map(video => {
-    const picture = new Image(); picture.src = video.poster; return picture.decode().catch(() => {}); }))"""
+_PICTURES_IN_VIEW = """() => Promise.all([...document.images].filter(picture => {
+    const box = picture.getBoundingClientRect(); return box.top < innerHeight && box.bottom > 0;
+}).map(picture => picture.decode().catch(() => {})))"""
 _NOTE_START = "video => video.addEventListener('playing', () => { video.dataset.began = video.currentTime; })"
 
 
@@ -27,17 +30,16 @@ class Visitor:
     def open(self, address: str) -> None:
         """Go to the page, and wait until it can be used."""
         self.page.goto(address)
-        expect(self.page.get_by_role("button", name="Search", exact=True)).to_be_enabled()
         self.page.locator("#rs-results section").wait_for()
 
     def go_to(self, tab: str) -> None:
         """Open a tab."""
-        self.page.get_by_role("tab", name=tab).click()
-        expect(self.page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+        self._tabs.get_by_role("tab", name=tab, exact=True).click()
+        expect(self._tabs.get_by_role("tab", name=tab, exact=True)).to_have_attribute("aria-selected", "true")
 
     def tabs(self) -> list[str]:
         """Names of all tabs."""
-        return self.page.get_by_role("tab").all_inner_texts()
+        return self._tabs.get_by_role("tab").all_inner_texts()
 
     def index(self, folder: Path) -> None:
         """Add a folder in the Library tab, and wait until it is indexed."""
@@ -48,32 +50,23 @@ class Visitor:
         self._await(self.page.get_by_text("is done:"))
 
     def upload(self, clip: Path) -> None:
-        """Give the example, and wait until its length is told."""
-        self.page.locator("#rs-clip input[type=file]").first.set_input_files(clip)
-        self.page.get_by_text("s long.").wait_for()
+        """Give a short example, which is searched for at once, and wait for the first result."""
+        with self._another_answer():
+            self.page.locator("#rs-clip input[type=file]").first.set_input_files(clip)
 
-    def narrow(self, span: Span) -> None:
-        """Set the in and out points."""
+    def search(self, span: Span) -> None:
+        """Set the in and out points, search for what lies between them, and wait for the first result."""
         for name, seconds in (("From", span.start), ("To", span.end)):
-            field = self.page.get_by_label(f"number input for {name} (seconds)")
-            field.fill(f"{seconds:.1f}")
-            field.press("Tab")
-
-    def search(self) -> None:
-        """Search, and wait for the first result."""
-        told = self.told.text_content() if self.told.count() else None
-        self.page.get_by_role("button", name="Search", exact=True).click()
-        if told:
-            expect(self.told).not_to_have_text(told)  # a second search takes another time, to a hundredth
-        self._await(self.cards.first)
+            self.page.get_by_role("slider", name=f"{name}, seconds").fill(f"{seconds:.2f}")
+        with self._another_answer():
+            self.page.get_by_role("button", name="Search", exact=True).click()
 
     def play(self, card: int = 0) -> float:
         """Press a result's first moment; gives the second of the video at which it began to play."""
-        video = self.cards.nth(card).locator("video")
-        video.evaluate(_NOTE_START)
-        self.cards.nth(card).get_by_role("button").first.click()
-        self.page.wait_for_function("video => video.dataset.began !== undefined", arg=video.element_handle())
-        return float(video.get_attribute("data-began") or "nan")
+        self.match.evaluate(_NOTE_START)
+        self.cards.nth(card).locator("[data-segment]").first.click()
+        self.page.wait_for_function("video => video.dataset.began !== undefined", arg=self.match.element_handle())
+        return float(self.match.get_attribute("data-began") or "nan")
 
     def evaluate(self, manifest: Path) -> None:
         """Evaluate an uploaded manifest, and wait for the report."""
@@ -84,20 +77,36 @@ class Visitor:
         self._await(self.page.get_by_role("heading", name="Verdict"))
 
     @property
+    def match(self) -> Locator:
+        """What plays a result, in the player."""
+        return self.page.locator("dialog video[data-part=match]")
+
+    @property
+    def clip(self) -> Locator:
+        """What plays the example beside it."""
+        return self.page.locator("dialog video[data-part=clip]")
+
+    @property
     def cards(self) -> Locator:
         """The results, best first."""
         return self.page.locator(".rs-card")
 
-    @property
-    def told(self) -> Locator:
-        """The sentence above the results."""
-        return self.page.locator("#rs-results .rs-told")
-
     def picture(self, name: str, whole: bool = False) -> None:
         """Keep what is seen, or with `whole` what lies below it too."""
-        self.page.evaluate(_POSTERS)
+        self.page.evaluate(_PICTURES_IN_VIEW)
         self.page.wait_for_timeout(300)  # what fades and slides in has come
         self.page.screenshot(path=self._album / f"{name}.png", full_page=whole, timeout=PATIENCE_MS)
+
+    @property
+    def _tabs(self) -> Locator:
+        return self.page.get_by_role("tablist").first
+
+    @contextmanager
+    def _another_answer(self) -> Iterator[None]:
+        """Wait for the answer to what is done inside: not the one that is there already."""
+        self.page.evaluate("document.querySelectorAll('.rs-cards').forEach(cards => { cards.dataset.old = ''; })")
+        yield
+        self._await(self.page.locator(".rs-cards:not([data-old]) .rs-card").first)
 
     def _await(self, wanted: Locator) -> None:
         """Wait for what long work brings.

@@ -36,6 +36,8 @@ CSS = (
 .gradio-container .html-container { padding: 0 !important; }
 .gradio-container .block:has(> .html-container > .prose:empty) { display: none; }
 .gradio-container .block:has(> .html-container) { min-width: 0 !important; max-width: 100%; }
+.gradio-container [role=tab][aria-selected=true] { color: var(--primary-600); } /* Gradio's is too pale to read */
+.dark .gradio-container [role=tab][aria-selected=true] { color: var(--primary-400); }
 .rs-header { display: flex; gap: 12px; align-items: center; padding: 4px 0 2px; }
 .rs-header h1 { font-size: 1.35rem; line-height: 1.2; margin: 0; }
 .rs-header p { margin: 0; color: var(--body-text-color-subdued); }

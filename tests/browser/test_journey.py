@@ -9,6 +9,10 @@ from benchmarks.visitor import WORK_MS
 HTML_NAME = "<img src=x onerror=alert(1)>.mp4"
 
 
+def seconds(video):
+    return video.evaluate("video => video.currentTime")
+
+
 def test_from_an_empty_library_to_a_match_that_plays_at_the_right_second(come, collection, tmp_path):
     corrupt = collection.folder / HTML_NAME
     corrupt.write_bytes(b"\x00\x00\x00\x18ftypmp42" + b"not a video" * 100)
@@ -29,14 +33,15 @@ def test_from_an_empty_library_to_a_match_that_plays_at_the_right_second(come, c
 
             visitor.go_to("Search")
             visitor.upload(collection.clip)
-            visitor.narrow(collection.in_clip)
-            visitor.picture("3-search-in-and-out-points")
-            visitor.search()
-            visitor.picture("4-search-results")
+            visitor.picture("3-search-at-once")
+            visitor.search(collection.in_clip)
+            visitor.picture("4-search-between-points")
             expect(visitor.cards.first).to_contain_text(collection.film.name)
             began = visitor.play()
             visitor.picture("5-search-playing")
             assert began == pytest.approx(collection.place.start, abs=0.35)
+            shift = collection.place.start - collection.in_clip.start
+            assert seconds(visitor.match) - seconds(visitor.clip) == pytest.approx(shift, abs=0.4)
     finally:
         corrupt.unlink()
 
@@ -64,11 +69,10 @@ def test_a_file_that_is_no_video_is_refused_in_a_sentence(come, address, tmp_pat
 def test_two_people_search_at_once_and_each_gets_their_own_results(come, collection, address):
     videos = sorted(path for path in collection.folder.glob("*/*") if path != collection.film)
     pairs = [(come(), clip) for clip in (videos[0], videos[-1])]
-    for visitor, clip in pairs:
-        visitor.open(address)
-        visitor.upload(clip)
     for visitor, _ in pairs:
-        visitor.page.get_by_role("button", name="Search", exact=True).click()
+        visitor.open(address)
+    for visitor, clip in pairs:
+        visitor.page.locator("#rs-clip input[type=file]").first.set_input_files(clip)
     for visitor, clip in pairs:
         expect(visitor.cards.first).to_contain_text(clip.name)
 
@@ -80,6 +84,5 @@ def test_somebody_else_sees_the_indexing_that_runs_and_can_search_meanwhile(come
     first.go_to("Library")
     first.page.get_by_role("button", name="Add", exact=True).click()
     second.upload(collection.film)
-    second.search()
     second.go_to("Library")
     expect(second.page.get_by_text("is done:")).to_be_visible(timeout=WORK_MS)
