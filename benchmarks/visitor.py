@@ -47,7 +47,7 @@ class Visitor:
         self.page.get_by_label("Folder of videos").fill(str(folder))
         self.page.keyboard.press("Enter")
         self.page.get_by_role("button", name="Add", exact=True).click()
-        self._await(self.page.get_by_text("is done:"))
+        self._await(self.page.get_by_text("is done: "))
 
     def upload(self, clip: Path) -> None:
         """Give a short example, which is searched for at once, and wait for the first result."""

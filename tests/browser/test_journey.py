@@ -27,6 +27,8 @@ def test_from_an_empty_library_to_a_match_that_plays_at_the_right_second(come, c
             visitor.picture("1-library-empty")
 
             visitor.index(collection.folder)
+            visitor.picture("2-library-indexed")
+            visitor.page.get_by_role("tab", name="Problems (1)").click()
             row = visitor.page.get_by_role("row").filter(has_text=HTML_NAME)
             expect(row).to_contain_text("not a video file")
             visitor.picture("2-library-with-a-corrupt-file")
