@@ -4,6 +4,7 @@
 #   make demo                  a searchable library in the browser, of sample videos made on the spot
 #   make demo VIDEOS=~/Videos  the same with your own
 #   make test                  lint, types and tests
+#   make screenshots           the pictures of the page in docs/, anew
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,7 +16,7 @@ TORCH = 2.13.0
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test lint types unit browser clean
+.PHONY: demo test lint types unit browser screenshots clean
 
 demo: $(READY)
 	@if [ -z "$(VIDEOS)" ]; then $(BIN)/reelseek sample $(DEMO)/videos; fi
@@ -42,6 +43,9 @@ browser:
 	{ timeout 120 apt-get -qq update && timeout 400 apt-get -qq -y --no-install-recommends \
 	-o DPkg::Lock::Timeout=60 install chromium fonts-dejavu-core; } </dev/null >/dev/null || \
 	echo "chromium could not be installed: the tests of the page are skipped" >&2
+
+screenshots: $(READY) browser
+	$(BIN)/python -m benchmarks.screenshots docs
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info

@@ -52,7 +52,11 @@ class Visitor:
     def upload(self, clip: Path) -> None:
         """Give a short example, which is searched for at once, and wait for the first result."""
         with self._another_answer():
-            self.page.locator("#rs-clip input[type=file]").first.set_input_files(clip)
+            self.give(clip)
+
+    def give(self, clip: Path) -> None:
+        """Give the example, and wait for nothing."""
+        self.page.locator("#rs-clip input[type=file]").first.set_input_files(clip)
 
     def search(self, span: Span) -> None:
         """Set the in and out points, search for what lies between them, and wait for the first result."""

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.browser import MISSING, find_chromium, launch, serving
-from benchmarks.copies import write_video
-from benchmarks.edits import CRF, grey, logo
+from benchmarks.screenshots import cut_scene, scene_of
 from benchmarks.visitor import Visitor
 from encoder.checkpoint import DEFAULT, load_encoder
 from encoder.clips import Span
@@ -74,7 +72,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Collection:
         csv.writer(file).writerows([("path", "label"), *rows])
     clip = home / "my scene.mp4"
     around = Span(max(0.0, place.start - 1), place.end + 1)
-    _write_edited(film, around, clip)
+    cut_scene(film, around, clip)
     return Collection(folder, manifest, film, place, clip, Span(place.start - around.start, place.end - around.start))
 
 
@@ -132,10 +130,9 @@ def _draw(folder: Path) -> tuple[Path, Span]:
     (folder / "manifest.csv").unlink()
     for action in sorted(path for path in folder.iterdir() if path.is_dir() and path.name != "films")[ACTIONS:]:
         shutil.rmtree(action)
-    with (folder / "films.csv").open(newline="") as file:
-        scene = list(csv.DictReader(file))[1]
+    film, scene = scene_of(folder / "films.csv", 1)
     (folder / "films.csv").unlink()
-    return folder / scene["path"], Span(float(scene["start"]), float(scene["end"]))
+    return film, scene
 
 
 def _take(source: Path, folder: Path) -> tuple[Path, Span]:
@@ -153,13 +150,3 @@ def _take(source: Path, folder: Path) -> tuple[Path, Span]:
 def _seconds(path: Path) -> float:
     with av.open(path) as container:
         return float(container.duration or 0) / av.time_base
-
-
-def _write_edited(film: Path, span: Span, clip: Path) -> None:
-    """A part of a video without its colours, with a logo, and compressed anew."""
-    with av.open(film) as container:
-        stream = container.streams.video[0]
-        fps = float(stream.average_rate or 25)
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
-    part = np.stack(frames[round(span.start * fps) : round(span.end * fps)])
-    write_video(clip, logo(grey(part, np.random.default_rng(0)), np.random.default_rng(0)), fps, CRF)

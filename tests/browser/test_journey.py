@@ -63,7 +63,7 @@ def test_a_file_that_is_no_video_is_refused_in_a_sentence(come, address, tmp_pat
     clip.write_text("no video")
     visitor = come()
     visitor.open(address)
-    visitor.page.locator("#rs-clip input[type=file]").first.set_input_files(clip)
+    visitor.give(clip)
     expect(visitor.page.get_by_role("alert").first).to_contain_text("notes.mp4 is not a video file")
     visitor.picture("7-search-no-video")
 
@@ -74,7 +74,7 @@ def test_two_people_search_at_once_and_each_gets_their_own_results(come, collect
     for visitor, _ in pairs:
         visitor.open(address)
     for visitor, clip in pairs:
-        visitor.page.locator("#rs-clip input[type=file]").first.set_input_files(clip)
+        visitor.give(clip)
     for visitor, clip in pairs:
         expect(visitor.cards.first).to_contain_text(clip.name)
 
