@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from encoder.clips import Span
 
 PATIENCE_MS = 30_000.0  # for anything a person waits for
-WORK_MS = 120_000.0  # for indexing and evaluating a few videos on a busy machine
+WORK_MS = 300_000.0  # for indexing and evaluating a few videos on a busy machine
 _PICTURES_IN_VIEW = """() => Promise.all([...document.images].filter(picture => {
     const box = picture.getBoundingClientRect(); return box.top < innerHeight && box.bottom > 0;
 }).map(picture => picture.decode().catch(() => {})))"""

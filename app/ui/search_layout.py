@@ -67,7 +67,7 @@ def lay_out(site: Site, folders: LibraryFolders, page: gr.Blocks) -> Parts:
             filters = build_filters(site, folders, page)
         with gr.Column(scale=5, min_width=320):
             order = gr.Dropdown(
-                list(ORDERS), value=next(iter(ORDERS)), label="Order", container=False, visible=False,
+                list(ORDERS), value=next(iter(ORDERS)), label="Order", filterable=False, container=False, visible=False,
                 elem_id="rs-order",
             )  # fmt: skip
             with gr.Row(visible=False, elem_id="rs-refine", equal_height=True) as refine:

@@ -47,7 +47,7 @@ CSS = (
   overflow-wrap: anywhere; }
 .rs-good { --rs-tone: #16a34a; } .rs-bad { --rs-tone: #dc2626; } .rs-info { --rs-tone: var(--primary-500); }
 .rs-empty { border: 1px dashed var(--border-color-primary); border-radius: 12px; padding: 28px 24px; }
-.rs-empty h3 { margin: 0 0 12px; font-size: 1.1rem; }
+.rs-empty h3 { margin: 0 0 12px; font-size: 1.1rem; font-weight: 600; }
 .rs-empty ol { margin: 0; padding: 0; list-style: none; counter-reset: step; display: grid; gap: 10px; }
 .rs-empty li { counter-increment: step; display: flex; gap: 10px; align-items: baseline; max-width: 68ch; }
 .rs-empty li::before { content: counter(step); flex: none; width: 24px; height: 24px; border-radius: 50%;
