@@ -21,11 +21,13 @@ import numpy as np
 
 from benchmarks.vectors_bootstrap import draw, from_library
 from encoder.clips import Span
+from encoder.decoding import DecodePool
 from encoder.errors import WorldError
 from encoder.video import VideoInfo
 from indexer.blas import one_blas_thread
 from indexer.catalog import Catalog, EncodedVideo, FileState
 from indexer.library import Library
+from indexer.query import embed_query
 from indexer.search import align_videos, candidates, looked_at, usual_similarity
 
 STAGES = ("read and embed", "look up", "align", "compare pictures", "whole search")
@@ -49,9 +51,9 @@ def main() -> None:
             grow(options.library, folder, options.clips)
             print(f"| query of {options.seconds:g} s, {options.clips:,} clips | windows | {' | '.join(STAGES)} |")
             print("|---|" + "---:|" * (len(STAGES) + 1))
-            with Library.open(folder) as library:
+            with Library.open(folder) as library, DecodePool(1) as pool:
                 library.warm_up()
-                for row in rows(library, options.clips_of, options.seconds, options.rounds):
+                for row in rows(library, pool, options.clips_of, options.seconds, options.rounds):
                     print(row, flush=True)
     except WorldError as error:
         sys.exit(str(error))
@@ -87,9 +89,10 @@ def _shapes(catalog: Catalog) -> Iterator[tuple[list[Span], list[bytes]]]:
                 yield spans, [sketch for _, sketch in packed]
 
 
-def rows(library: Library, clips: list[str], seconds: float, rounds: int) -> Iterator[str]:
+def rows(library: Library, pool: DecodePool, clips: list[str], seconds: float, rounds: int) -> Iterator[str]:
     """A line of the table for each clip, with milliseconds, and one of their medians."""
-    taken = [[timed(library, clip, seconds) for clip in clips] for _ in range(rounds)]
+    pool.start()
+    taken = [[timed(library, pool, clip, seconds) for clip in clips] for _ in range(rounds)]
     every = []
     for number, clip in enumerate(clips):
         windows, times = taken[0][number][0], np.array([turn[number][1] for turn in taken])
@@ -98,10 +101,10 @@ def rows(library: Library, clips: list[str], seconds: float, rounds: int) -> Ite
     yield _row("median", "", [median(column) for column in zip(*every, strict=True)])
 
 
-def timed(library: Library, clip: str, seconds: float) -> tuple[int, list[float]]:
+def timed(library: Library, pool: DecodePool, clip: str, seconds: float) -> tuple[int, list[float]]:
     """The number of windows of a query from the start of a clip, and the seconds of each stage and of all."""
     catalog, spec, clock = library.catalog, library.checkpoint.spec, [time.perf_counter()]
-    query = library.embed_query(clip, Span(0.0, seconds))
+    query = embed_query(clip, Span(0.0, seconds), library.checkpoint, pool)  # the library keeps the latest ones
     clock.append(time.perf_counter())
     with one_blas_thread():  # as `search` does it
         index = library.current_index()

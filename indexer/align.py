@@ -63,16 +63,22 @@ def align(excess: NDArray[np.float32], query: Timeline, video: Timeline, most: i
 
 
 def align_all(
-    excesses: Sequence[NDArray[np.float32]], query: Timeline, videos: Sequence[Timeline], most: int = SEGMENTS
+    excesses: Sequence[NDArray[np.float32]],
+    query: Timeline,
+    videos: Sequence[Timeline],
+    most: int = SEGMENTS,
+    best: Sequence[Segment] | None = None,
 ) -> list[list[Segment]]:
-    """What `align` finds of each video."""
+    """What `align` finds of each video; with `best`, its best segment is known already."""
     left = [excess.astype(np.float32, copy=True) for excess in excesses]
     segments: list[list[Segment]] = [[] for _ in videos]
-    searched = list(range(len(videos)))
+    searched, found = list(range(len(videos))), best
     while searched:
-        reel = _Reel([videos[i] for i in searched])
-        found = zip(searched, _best_segments(np.concatenate([left[i] for i in searched], 1), query, reel), strict=True)
-        searched = [i for i, one in found if _taken(one, segments[i], left[i], videos[i], most)]
+        if found is None:
+            reel = _Reel([videos[i] for i in searched])
+            found = _best_segments(np.concatenate([left[i] for i in searched], 1), query, reel)
+        pairs, found = zip(searched, found, strict=True), None
+        searched = [i for i, one in pairs if _taken(one, segments[i], left[i], videos[i], most)]
     return segments
 
 

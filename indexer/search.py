@@ -166,21 +166,30 @@ def align_videos(
 
 
 def _aligned(query: Query, shown: Sequence[_Shown]) -> Iterator[Found]:
-    likely, best = [_likely(query, one.excess) for one in shown], dict.fromkeys(range(len(shown)), (0, -np.inf))
+    best = _best_readings(query, shown)
+    for number, reading in enumerate(query.readings):
+        fitted = [one for one, (fits, _) in zip(shown, best, strict=True) if fits == number]
+        known = [segment for fits, segment in best if fits == number]
+        for one, segments in zip(fitted, _align(query, number, fitted, best=known), strict=True):
+            in_query = [reading.in_query(segment, _trust(number)) for segment in segments]
+            end, alike = one.timeline.span.end, one.excess[query.parts[number]].max(0)
+            yield Found(one.video_id, end, reading, in_query, Along(one.timeline.starts, end, alike))
+
+
+def _best_readings(query: Query, shown: Sequence[_Shown]) -> list[tuple[int, Segment]]:
+    """The number of the reading that fits each video best, and its best segment."""
+    likely, scores = [_likely(query, one.excess) for one in shown], np.full(len(shown), -np.inf)
+    best: dict[int, tuple[int, Segment]] = {}
     for number in range(len(query.readings)):
         trust = _trust(number)
         worth = [  # a score is a mean excess at most
             i for i, one in enumerate(shown)
-            if number in likely[i] and trust * one.excess[query.parts[number]].max() > best[i][1]
+            if number in likely[i] and trust * one.excess[query.parts[number]].max() > scores[i]
         ]  # fmt: skip
         for i, (segment, *_) in zip(worth, _align(query, number, [shown[i] for i in worth], most=1), strict=True):
-            best[i] = max(best[i], (number, trust * segment.score), key=lambda pair: pair[1])
-    for number, reading in enumerate(query.readings):
-        fitted = [one for i, one in enumerate(shown) if best[i][0] == number]
-        for one, segments in zip(fitted, _align(query, number, fitted), strict=True):
-            in_query = [reading.in_query(segment, _trust(number)) for segment in segments]
-            end, alike = one.timeline.span.end, one.excess[query.parts[number]].max(0)
-            yield Found(one.video_id, end, reading, in_query, Along(one.timeline.starts, end, alike))
+            if trust * segment.score > scores[i]:
+                scores[i], best[i] = trust * segment.score, (number, segment)
+    return [best[i] for i in range(len(shown))]
 
 
 def _likely(query: Query, excess: NDArray[np.float32]) -> set[int]:
@@ -190,10 +199,12 @@ def _likely(query: Query, excess: NDArray[np.float32]) -> set[int]:
     return {0, *sorted(range(1, len(means)), key=lambda number: -means[number])[:_GUESSES]}
 
 
-def _align(query: Query, number: int, shown: Sequence[_Shown], most: int = SEGMENTS) -> list[list[Segment]]:
-    """The segments of videos that match one of the readings, on the reading's clock."""
+def _align(
+    query: Query, number: int, shown: Sequence[_Shown], most: int = SEGMENTS, best: Sequence[Segment] | None = None
+) -> list[list[Segment]]:
+    """The segments of videos that match one of the readings, on the reading's clock; the best ones may be known."""
     excesses = [one.excess[query.parts[number]] for one in shown]
-    return align_all(excesses, query.readings[number].timeline, [one.timeline for one in shown], most)
+    return align_all(excesses, query.readings[number].timeline, [one.timeline for one in shown], most, best)
 
 
 def _trust(number: int) -> float:

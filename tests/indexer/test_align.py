@@ -90,6 +90,15 @@ def test_many_videos_are_aligned_as_they_are_one_by_one(seed):
         assert [numbers(one) for one in together] == [pytest.approx(numbers(one), abs=1e-6) for one in alone]
 
 
+def test_best_segments_that_are_known_are_not_looked_for_again():
+    rng = np.random.default_rng(0)
+    query, video = timeline(14, 0.25), timeline(40, 1.0)
+    excess = noise(rng, query, video, most=1.0)
+    whole = align(excess, query, video)
+    assert align_all([excess], query, [video], best=[whole[0]]) == [whole]
+    assert align_all([excess], query, [video], best=[whole[1]])[0][0] == whole[1]
+
+
 def numbers(segment):
     return segment.video.start, segment.video.end, segment.query.start, segment.query.end, segment.score, segment.tempo
 
