@@ -17,8 +17,19 @@ from typing import Annotated, Any
 
 import typer
 
+from app.commands.manifest import manifest
+from app.commands.recognise import recognise
 from app.commands.search import search
-from app.console import Fault, JsonOption, LibraryOption, print_json, say, settings_for
+from app.console import (
+    EncoderOption,
+    Fault,
+    JsonOption,
+    LibraryOption,
+    WorkersOption,
+    print_json,
+    say,
+    settings_for,
+)
 from app.logs import LogFormat, set_up_logs
 from app.progress import FileProgress, StepProgress, clock
 from app.text import shown
@@ -31,12 +42,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-EncoderOption = Annotated[
-    str | None,
-    typer.Option("--encoder", metavar="NAME|FILE", help="A shipped encoder, or a checkpoint file."),
-]
-WorkersOption = Annotated[int | None, typer.Option(min=1, help="Files decoded at once [one a processor].")]
 
 
 class _Stopped(BaseException):
@@ -52,16 +57,6 @@ class Recipe(StrEnum):
     UCF101_R3D18 = "ucf101_r3d18"
     UCF101_S3D = "ucf101_s3d"
     K400_R2PLUS1D18 = "k400_r2plus1d18"
-
-
-class DataSet(StrEnum):
-    """Whose official split files can be read."""
-
-    UCF101 = "ucf101"
-    HMDB51 = "hmdb51"
-    DIVING48 = "diving48"
-    SOMETHING = "something"
-    KINETICS = "kinetics"
 
 
 @app.command()
@@ -207,26 +202,8 @@ def evaluate(
         typer.echo(to_markdown(evaluation))
 
 
-@app.command()
-def manifest(
-    dataset: Annotated[DataSet, typer.Argument(help="Whose videos they are.")],
-    videos: Annotated[Path, typer.Argument(help="The folder of its videos.")],
-    splits: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the set's own split files.")],
-    out: Annotated[Path, typer.Option(metavar="FILE.csv", help="The manifest to write.")],
-    number: Annotated[int, typer.Option(min=1, help="Which split, of the three of UCF101 and HMDB51.")] = 1,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Go on without videos that are not there, as with Kinetics always.")
-    ] = False,
-) -> None:
-    """Write the manifest of a public data set, from its official split files, for `evaluate` and `recognise`."""
-    from app.official import make_manifest
-
-    made = make_manifest(dataset.value, videos, splits, out, number, allow_missing)
-    typer.echo(str(made.manifest))
-    groups = "videos that share a source are on one side" if made.grouped else "which videos share a source is unknown"
-    say(f"{made.train} videos to train on, {made.test} to test on, {made.classes} classes; {groups}")
-    if made.missing_list is not None:
-        say(f"{len(made.missing)} listed videos are missing and left out: {made.missing_list}")
+app.command()(manifest)
+app.command()(recognise)
 
 
 @app.command()
@@ -274,7 +251,13 @@ def train(
 
 
 @app.command()
-def status(library: LibraryOption = None, as_json: JsonOption = False) -> None:
+def status(
+    library: LibraryOption = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Also measure how well and how fast its index finds what is nearest.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show what a library holds, and which files it could not read and why."""
     from app import service
     from indexer.library import Library
@@ -282,6 +265,8 @@ def status(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     settings = settings_for(library)
     with Library.open(settings.library, settings.catalog_url) as opened:
         result = service.status(opened)
+        if measure and result["clips"]:
+            result["measured"] = service.measured(opened)
     print_json(result) if as_json else _print_status(result)
 
 
@@ -403,6 +388,11 @@ def _print_status(result: dict[str, Any]) -> None:
     typer.echo(f"clips     {result['clips']}, each {encoder['clip_s']:g} s long, one every {encoder['hop_s']:g} s")
     typer.echo(f"encoder   {encoder['name']} ({encoder['fingerprint']})")
     typer.echo(f"cache     {result['cache']}")
+    if found := result.get("measured"):
+        typer.echo(
+            f"measured  {found['recall']:.1%} of the ten nearest clips found, {found['p50_ms']:.2f} ms a query "
+            f"(99 of 100 within {found['p99_ms']:.2f} ms)"
+        )
     for entry in result["damaged"]:
         typer.echo(f"damaged   {shown(entry['path'])}: {entry['packets']} packets passed over")
     typer.echo(f"failed    {len(result['failed'])}")

@@ -16,6 +16,11 @@ LibraryOption = Annotated[
     typer.Option("--library", metavar="DIR", help="Library folder [REELSEEK_LIBRARY, else in the user's data folder]."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option("--encoder", metavar="NAME|FILE", help="A shipped encoder, or a checkpoint file."),
+]
+WorkersOption = Annotated[int | None, typer.Option(min=1, help="Files decoded at once [one a processor].")]
 
 
 class Fault(WorldError):

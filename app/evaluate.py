@@ -1,31 +1,23 @@
 """Measure retrieval of an encoder on a manifest, trivial baselines beside it."""
 
-import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from app.features import Kept, clip_embeddings, counter, trivial_features
 from app.manifest import Manifest, ManifestError, ManifestRow
 from app.report.evaluation import Evaluation, EvaluationRow, Lead
 from app.report.published import published_for
+from app.versions import versions
 from encoder.baselines import BASELINES
 from encoder.checkpoint import Checkpoint
-from encoder.clips import ClipSpec
-from encoder.decoding import Decoded, DecodePool, Failed, Finished, Job
+from encoder.decoding import DecodePool
 from indexer.answers import first_answers
 from indexer.evaluation import RetrievalReport, centred, evaluate_retrieval, paired_test
-from indexer.pipeline import Encoded, encode_videos
 from indexer.update import Failure
-
-_CLIPS = 10  # a video, evenly spread: the protocol of the field
-_WHOLE = ClipSpec(
-    frames=32, fps=8, size=64, hop=32
-)  # what the baselines see: the whole video, stretched over 32 frames
-_PACKAGES = ("reelseek", "torch", "openvino", "faiss-cpu", "av", "numpy")
 
 Features = dict[str, NDArray[np.float32]]  # path -> one vector a video
 
@@ -83,7 +75,7 @@ def evaluate(
         date=date,
         seed=seed,
         command=command,
-        versions=_versions(),
+        versions=versions(),
     )
 
 
@@ -129,16 +121,6 @@ def _names(judged: Checkpoint, others: Sequence[Checkpoint]) -> list[str]:
     return [f"{one.name} ({one.fingerprint})" if names.count(one.name) > 1 else one.name for one in others]
 
 
-def _versions() -> dict[str, str]:
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:  # one that need not be there
-            continue
-    return {**versions, "Python": platform.python_version()}
-
-
 def _features(
     paths: Sequence[str],
     encoders: Sequence[Checkpoint],
@@ -147,53 +129,18 @@ def _features(
 ) -> tuple[list[Features], dict[str, Features], dict[str, str]]:
     """Of each encoder, of each baseline by its name, and why a path has none."""
     failed: dict[str, str] = {}
-    passes = len(encoders) + 1
-    done = _counter(progress, passes * len(paths))
-    encoded = []
-    for place, one in enumerate(encoders, 1):
-        read = [path for path in paths if path not in failed]
-        encoded.append(_encoder_features(read, one, pool, failed, done, passes - place))
-    trivial = _baseline_features([path for path in paths if path not in failed], pool, failed, done)
+    done = counter(progress, (len(encoders) + 1) * len(paths))
+    kept = Kept(None)
+    encoded: list[Features] = []
+    for one in encoders:
+        encoded.append({})
+        for path, arrays in clip_embeddings(paths, one, pool, kept, failed):
+            next(done, None)
+            if arrays is not None:
+                encoded[-1][path] = arrays["clips"].mean(0)
+    trivial: dict[str, Features] = {name: {} for name in BASELINES}
+    for path, arrays in trivial_features(paths, pool, kept, failed):
+        next(done, None)
+        for name, rows in (arrays or {}).items():
+            trivial[name][path] = rows[0]
     return encoded, trivial, failed
-
-
-def _counter(progress: Callable[[int, int], None] | None, total: int) -> Iterator[None]:
-    for count in range(1, total + 1):
-        if progress:
-            progress(count, total)
-        yield
-
-
-def _encoder_features(
-    paths: list[str],
-    checkpoint: Checkpoint,
-    pool: DecodePool,
-    failed: dict[str, str],
-    done: Iterator[None],
-    passes_left: int,
-) -> Features:
-    features: Features = {}
-    for event in encode_videos((Job(path, checkpoint.spec, clips=_CLIPS) for path in paths), checkpoint, pool):
-        if isinstance(event, Encoded):
-            features[event.path] = event.video.embeddings.mean(0)
-            next(done, None)
-        elif isinstance(event, Failed):
-            failed[event.path] = event.reason
-            for _ in range(1 + passes_left):  # nothing else will see it
-                next(done, None)
-    return features
-
-
-def _baseline_features(
-    paths: list[str], pool: DecodePool, failed: dict[str, str], done: Iterator[None]
-) -> dict[str, Features]:
-    features: dict[str, Features] = {name: {} for name in BASELINES}
-    for event in pool.decode(Job(path, _WHOLE, stretched=True) for path in paths):
-        if isinstance(event, Decoded):
-            for name, baseline in BASELINES.items():
-                features[name][event.path] = baseline(event.frames[0])
-        elif isinstance(event, Finished | Failed):
-            next(done, None)
-            if isinstance(event, Failed):
-                failed[event.path] = event.reason
-    return features

@@ -9,6 +9,7 @@ from encoder.checkpoint import DEFAULT, load_encoder
 from indexer.align import Segment
 from indexer.confidence import Fit, fit_for, why_none
 from indexer.library import Library, exists
+from indexer.measure import measure_index
 from indexer.requests import Mode
 from indexer.search import Match
 from indexer.update import UpdateReport
@@ -107,6 +108,11 @@ def status(library: Library) -> Json:
         "damaged": damaged(library),
         "failed": [{"path": path, "reason": file.reason} for path, file in sorted(files.items()) if file.reason],
     }
+
+
+def measured(library: Library) -> Json:
+    """How much of what is nearest the library's index finds, and how soon, see `measure_index`."""
+    return asdict(measure_index(library.current_index()))
 
 
 def damaged(library: Library) -> list[Json]:

@@ -1,8 +1,7 @@
 """The report as a page of Markdown, which shows recall.png from beside it."""
 
-from collections.abc import Sequence
-
 from app.report.evaluation import Evaluation, EvaluationRow
+from app.report.tables import cell, table
 from app.report.text import interval, judgement, percent, points, probability
 from app.report.verdict import verdict
 
@@ -10,8 +9,8 @@ from app.report.verdict import verdict
 def to_markdown(evaluation: Evaluation) -> str:
     """The report as a page of Markdown that shows recall.png from beside it."""
     parts = [
-        f"# How well {_cell(evaluation.encoder)} finds the clips of {_cell(evaluation.manifest)}",
-        f"**{_cell(verdict(evaluation))}**",
+        f"# How well {cell(evaluation.encoder)} finds the clips of {cell(evaluation.manifest)}",
+        f"**{cell(verdict(evaluation))}**",
         _results(evaluation),
         "![R@k of the encoder, the trivial baselines and chance](recall.png)",
         "## Is the difference real?",
@@ -19,24 +18,11 @@ def to_markdown(evaluation: Evaluation) -> str:
         "## R@1 of each class, worst first",
         _classes(evaluation),
         f"## Files that failed: {len(evaluation.failed)}",
-        "\n".join(f"- {_cell(one.path)}: {_cell(one.reason)}" for one in evaluation.failed) or "None.",
+        "\n".join(f"- {cell(one.path)}: {cell(one.reason)}" for one in evaluation.failed) or "None.",
         "## How this was made",
         _making(evaluation),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _cell(text: str) -> str:
-    """One line that breaks no table, no code and no HTML."""
-    plain = " ".join(text.split()).replace("`", "'")
-    return plain.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table: text in the first column, numbers in the others."""
-    rule = ["---"] + ["---:"] * (len(header) - 1)
-    lines = [map(_cell, header), rule, *(map(_cell, row) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _results(evaluation: Evaluation) -> str:
@@ -45,7 +31,7 @@ def _results(evaluation: Evaluation) -> str:
     rows.append(["chance", *map(percent, report.chance_recall.values()), percent(report.chance_map)])
     header = ["", *(f"R@{k}" for k in report.recall), "mAP"]
     return (
-        _table(header, rows) + "\n\nR@k: a hit if any of the top k clips shares the class of the query. In brackets, "
+        table(header, rows) + "\n\nR@k: a hit if any of the top k clips shares the class of the query. In brackets, "
         "the 95 % bootstrap interval of R@1. Centred features need to know all videos beforehand: for comparison only."
     )
 
@@ -69,7 +55,7 @@ def _leads(evaluation: Evaluation) -> str:
         for row in evaluation.shown
         if row.lead is not None
     ]
-    return _table(header, rows) + "\n\nPaired bootstrap over the same queries; in brackets, the 95 % interval."
+    return table(header, rows) + "\n\nPaired bootstrap over the same queries; in brackets, the 95 % interval."
 
 
 def _classes(evaluation: Evaluation) -> str:
@@ -84,7 +70,7 @@ def _classes(evaluation: Evaluation) -> str:
         ]
         for label in worst_first
     ]
-    return _table(["class", "queries", *(row.name for row in columns)], rows)
+    return table(["class", "queries", *(row.name for row in columns)], rows)
 
 
 def _making(evaluation: Evaluation) -> str:
@@ -93,13 +79,13 @@ def _making(evaluation: Evaluation) -> str:
     others = ", ".join(f"{row.name}, fingerprint {row.fingerprint}" for row in evaluation.others) or "none"
     return "\n".join(
         [
-            f"- Protocol: {_cell(evaluation.protocol)}",
+            f"- Protocol: {cell(evaluation.protocol)}",
             f"- {evaluation.clips} clips of {evaluation.classes} classes; {report.queries} queries, each of "
             f"{report.gallery:.1f} candidates on average; {report.unanswerable} more are left out, as no "
             "candidate shares their class.",
-            f"- Encoder: {_cell(evaluation.encoder)}, fingerprint {_cell(evaluation.fingerprint)}",
-            f"- Further encoders: {_cell(others)}",
-            f"- Versions: {_cell(versions)}; seed {evaluation.seed}",
+            f"- Encoder: {cell(evaluation.encoder)}, fingerprint {cell(evaluation.fingerprint)}",
+            f"- Further encoders: {cell(others)}",
+            f"- Versions: {cell(versions)}; seed {evaluation.seed}",
             f"- Made {evaluation.date:%Y-%m-%d %H:%M %Z} in {evaluation.seconds:.1f} s.",
             "",
             f"```sh\n{evaluation.command}\n```",

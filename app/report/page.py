@@ -2,26 +2,18 @@
 
 from base64 import b64encode
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from app.report import text
 from app.report.evaluation import Evaluation
+from app.report.parts import are_named, cells, most_confused, template
 from app.report.pictures import Thumbnails, examples
 from app.report.plots import recall_svg
 from app.report.verdict import verdict
 from app.text import file_name, shown
 from indexer.answers import Answers, confusion
-
-_NAMED_CLASSES = 40  # with more, the names beside the confusion matrix would be too small to read
-_FILTERS = {
-    "percent": text.percent, "interval": text.interval, "points": text.points, "probability": text.probability,
-    "judgement": text.judgement, "shown": shown,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,30 +39,11 @@ class _ClassRow:
     confused: tuple[str, float] | None  # the wrong class that comes first most often, of what share of the queries
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """A square of the confusion matrix that is not empty."""
-
-    row: int
-    column: int
-    count: int
-    share: float  # of the row
-    says: str
-
-
 def to_html(evaluation: Evaluation, thumbnails: Thumbnails) -> str:
     """The page. Names and labels are escaped; a video without a thumbnail is shown by its name alone."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(_FILTERS)
     wrong, right = ([_cards(one, evaluation, thumbnails) for one in kind] for kind in examples(evaluation))
     names, counts = confusion(evaluation.answers, evaluation.labels)
-    return environment.get_template("page.html").render(
+    return template("page.html").render(
         evaluation=evaluation,
         report=evaluation.judged.report,
         verdict=verdict(evaluation),
@@ -80,8 +53,8 @@ def to_html(evaluation: Evaluation, thumbnails: Thumbnails) -> str:
         examples=[("wrong", wrong), ("right", right)],
         classes=_classes(evaluation, names, counts),
         names=names,
-        cells=_cells(names, counts),
-        named=len(names) <= _NAMED_CLASSES,
+        cells=cells(names, counts, "queries found", "first"),
+        named=are_named(names),
     )
 
 
@@ -112,10 +85,6 @@ def _classes(evaluation: Evaluation, names: list[str], counts: NDArray[np.intp])
     best = evaluation.best_baseline
     rows = []
     for label in sorted(report.per_class, key=lambda label: (report.per_class[label], label)):
-        wrong = counts[names.index(label)].copy()
-        total = wrong.sum()
-        wrong[names.index(label)] = 0
-        confused = (names[int(wrong.argmax())], float(wrong.max() / total)) if wrong.any() else None
         rows.append(
             _ClassRow(
                 label,
@@ -123,16 +92,7 @@ def _classes(evaluation: Evaluation, names: list[str], counts: NDArray[np.intp])
                 report.per_class[label],
                 report.map_per_class[label],
                 best.report.per_class[label] if best else None,
-                confused,
+                most_confused(names, counts, label),
             )
         )
     return rows
-
-
-def _cells(names: list[str], counts: NDArray[np.intp]) -> list[_Cell]:
-    cells = []
-    for row, column in np.argwhere(counts).tolist():
-        count, total = int(counts[row, column]), int(counts[row].sum())
-        says = f"{names[row]}: {count} of {total} queries found {names[column]} first"
-        cells.append(_Cell(row, column, count, count / total, says))
-    return cells

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from app.report.evaluation import Evaluation
+from app.report.recognition import Recognition
 from indexer.evaluation import RetrievalReport
 
 _INK, _GREY, _FAINT = "#1a1a1a", "#6b6b6b", "#e4e4e4"
@@ -48,9 +49,41 @@ def recall_png(evaluation: Evaluation) -> bytes:
 
 def recall_svg(evaluation: Evaluation) -> str:
     """The plot as an element for a page that defines the colours --ink, --grey, --faint and --blue."""
+    return _svg(draw_recall(evaluation))
+
+
+def draw_top(recognition: Recognition) -> Figure:
+    """Top-1 of every way with its 95 % interval, and chance; safe in any thread."""
+    rows = recognition.shown[::-1]
+    figure = Figure(figsize=(8, 1.1 + 0.42 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    for place, row in enumerate(rows):
+        judged = row is recognition.judged
+        axes.plot(row.report.intervals[1], [place, place], color=_ENCODER if judged else _GREY, lw=3, alpha=0.5)
+        axes.plot(row.report.top[1], place, "o", color=_ENCODER if judged else _GREY, ms=9)
+    chance = recognition.judged.report.chance[1]
+    axes.axvline(chance, color=_GREY, ls=":", lw=1.5)
+    axes.annotate("chance", (chance, len(rows) - 0.45), (5, 0), textcoords="offset points", color=_GREY, fontsize=11)
+    axes.set(xlim=(0, 1.02), ylim=(-0.6, len(rows) - 0.1))
+    axes.set_yticks(range(len(rows)), [row.name for row in rows])
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.set_title("Top-1 and its 95 % interval", loc="left", fontsize=13, color=_INK)
+    axes.tick_params(labelsize=11, length=0, colors=_INK)
+    axes.grid(axis="x", color=_FAINT)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left", "bottom"]].set_visible(False)
+    return figure
+
+
+def top_svg(recognition: Recognition) -> str:
+    """The same for the page on recognition."""
+    return _svg(draw_top(recognition))
+
+
+def _svg(figure: Figure) -> str:
     picture = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "reelseek"}):
-        draw_recall(evaluation).savefig(picture, format="svg", transparent=True, metadata={"Date": None})
+        figure.savefig(picture, format="svg", transparent=True, metadata={"Date": None})
     svg = picture.getvalue()
     svg = svg[svg.index("<svg") :]  # without the declarations of a file
     for fixed, variable in _CSS.items():

@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+from app.report import recognition_document, recognition_markdown, recognition_page
 from app.report.document import to_csv, to_document
 from app.report.evaluation import Evaluation
 from app.report.markdown import to_markdown
 from app.report.page import to_html
 from app.report.pictures import Thumbnails
 from app.report.plots import recall_png
+from app.report.recognition import Recognition
 from app.whole import write_whole
 
 
@@ -25,4 +27,16 @@ def write_report(evaluation: Evaluation, thumbnails: Thumbnails, folder: Path) -
     write_whole(folder / "queries.csv", to_csv(evaluation).encode())
     write_whole(folder / "report.md", to_markdown(evaluation).encode(errors="backslashreplace"))
     write_whole(folder / "report.html", to_html(evaluation, thumbnails).encode(errors="backslashreplace"))
+    return folder / "report.html"
+
+
+def write_recognition(recognition: Recognition, folder: Path) -> Path:
+    """The same of recognition: report.html, and beside it report.md, report.json and videos.csv."""
+    folder.mkdir(parents=True, exist_ok=True)
+    document = json.dumps(recognition_document.to_document(recognition), indent=2, ensure_ascii=False)
+    write_whole(folder / "report.json", document.encode(errors="backslashreplace"))
+    write_whole(folder / "videos.csv", recognition_document.to_csv(recognition).encode())
+    markdown = recognition_markdown.to_markdown(recognition)
+    write_whole(folder / "report.md", markdown.encode(errors="backslashreplace"))
+    write_whole(folder / "report.html", recognition_page.to_html(recognition).encode(errors="backslashreplace"))
     return folder / "report.html"
