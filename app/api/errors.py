@@ -11,9 +11,10 @@ from app.ui.folders import FolderError
 from app.ui.job import OURS, JobError
 from encoder.errors import WorldError
 from encoder.video import VideoError
+from indexer.modes import ModeError
 
 _log = logging.getLogger(__name__)
-_STATUS: dict[type[WorldError], int] = {FolderError: 403, JobError: 409}
+_STATUS: dict[type[WorldError], int] = {FolderError: 403, JobError: 409, ModeError: 422}
 
 
 class ApiError(WorldError):

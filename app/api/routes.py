@@ -19,6 +19,10 @@ from indexer.requests import Example, Filters, Mode
 PREFIX = "/api/v1"
 _MOST, _FARTHEST = 1000, 100_000  # videos of one answer, and before it
 _WAITING, _AGAIN_S = 32, 2  # searches at once, and seconds after which whoever got no place may try again
+_MODES = (
+    "What counts: `similar` scenes by look and motion, copies first; `copy`, the same footage only; `motion`, whatever "
+    "it looks like; `look`, however it moves."
+)
 _DESCRIPTION = """
 Where a moving scene happens in a video collection. Every error is `{"detail": sentence}`. Requests are limited as
 `docs/service.md` says: 413 is a body that is too large, 429 comes with `Retry-After` in seconds.
@@ -57,7 +61,7 @@ def _add_search(api: FastAPI, site: Site) -> None:
         end: Seconds = None,
         k: Annotated[int, Form(ge=1, le=_MOST, description="Videos to answer with, at most.")] = 10,
         offset: Annotated[int, Form(ge=0, le=_FARTHEST, description="Videos to pass over, of earlier pages.")] = 0,
-        mode: Annotated[Mode, Form(description="What counts as an answer.")] = Mode.SIMILAR,
+        mode: Annotated[Mode, Form(description=_MODES)] = Mode.SIMILAR,
     ) -> list[Match]:
         """Find the videos, and the moments in them, in which a scene happens; best first.
 
@@ -71,7 +75,7 @@ def _add_search(api: FastAPI, site: Site) -> None:
             if not wanted:
                 raise ApiError(422, "Send a clip, or the id of a video, to search for.")
             matches = library.search(narrowed(wanted, start, end), unwanted, filters, k, offset, mode)
-            return [Match.model_validate(row) for row in service.search_rows(library, matches)]
+            return [Match.model_validate(row) for row in service.search_rows(library, matches, mode)]
 
 
 def _add_jobs(api: FastAPI, site: Site) -> None:

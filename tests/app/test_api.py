@@ -62,6 +62,11 @@ def test_examples_count_together_and_what_is_unlike_them_counts_against(client, 
     assert (rows[0]["video"], rows[-1]["video"]) == (long, old)
 
 
+def test_copies_alone_are_found_when_asked_for(client, films, ids):
+    rows = search(client, films / "long.mp4", start=2, end=5, mode="copy").json()
+    assert [(row["video"], row["tempo"]) for row in rows] == [(ids["long.mp4"], 1.0)]
+
+
 def test_filters_and_pages_are_those_of_the_library(client, ids):
     query = {"video": ids["long.mp4"]}
     short = client.post("/api/v1/search", data=query | {"max_duration": 4}).json()
@@ -88,6 +93,8 @@ def test_an_upload_leaves_nothing_on_the_disk(client, films, tmp_path, monkeypat
         ({"video": "1@3-2"}, 422, "video 1@3-2: "),
         ({"video": "1@1-2", "start": 1}, 422, "names its part already"),
         ({"video": ["1"] * 21}, 422, "video: List should have at most 20 items"),
+        ({"video": 1, "mode": "sound"}, 422, "mode: Input should be 'similar', 'copy', 'motion' or 'look'"),
+        ({"video": 1, "mode": "look"}, 422, "encoder"),
         ({"video": 1, "since": "yesterday"}, 422, "'yesterday' is no date"),
         ({"video": 1, "min_height": 5, "max_height": 2}, 422, "the least height must not be above the greatest"),
         ({"video": 1, "start": 3, "end": 2}, 422, "start (3 s) must lie before end (2 s)."),
