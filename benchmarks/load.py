@@ -39,6 +39,7 @@ class Outcome:
     seconds: list[float] = field(default_factory=list)  # of answered searches
     errors: list[str] = field(default_factory=list)
     memory_mb: list[float] = field(default_factory=list)  # of the server with its decoders
+    processor_s: float = 0.0  # that these took
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,13 @@ async def _search(
 
 
 async def _watch(pid: int, outcome: Outcome, until: float) -> None:
+    began: float | None = None
     while time.monotonic() < until:
-        outcome.memory_mb.append(sum(_resident_mb(each) for each in [pid, *_children(pid)]))
+        processes = [pid, *_children(pid)]
+        outcome.memory_mb.append(sum(map(_resident_mb, processes)))
+        spent = sum(map(_processor_s, processes))
+        began = spent if began is None else began
+        outcome.processor_s = spent - began
         await asyncio.sleep(_MEMORY_EVERY_S)
 
 
@@ -168,6 +174,11 @@ def _resident_mb(pid: int) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
 
 
+def _processor_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
 def table(outcome: Outcome, habits: Habits) -> str:
     """The figures as Markdown, and the first errors."""
     times, memory = sorted(outcome.seconds) or [0.0], outcome.memory_mb
@@ -175,12 +186,13 @@ def table(outcome: Outcome, habits: Habits) -> str:
     quarter = max(1, len(memory) // 4)
     first, last = (max(part) for part in (memory[:quarter], memory[-quarter:]))
     rows = [
-        "| people | pause | again | searches | a second | errors | median | 95 % | slowest "
+        "| people | pause | again | searches | a second | errors | median | 95 % | slowest | processor, a search "
         "| memory, first and last quarter |",
-        "|" + "---:|" * 10,
+        "|" + "---:|" * 11,
         f"| {habits.people} | {habits.pause:g} s | {habits.again:.0%} | {len(outcome.seconds)} "
         f"| {len(outcome.seconds) / habits.seconds:.1f} | {len(outcome.errors)} "
-        f"| {cuts[9]:.2f} s | {cuts[18]:.2f} s | {times[-1]:.2f} s | {first:,.0f} and {last:,.0f} MB |",
+        f"| {cuts[9]:.2f} s | {cuts[18]:.2f} s | {times[-1]:.2f} s | {outcome.processor_s / len(times):.2f} s "
+        f"| {first:,.0f} and {last:,.0f} MB |",
     ]
     return "\n".join([*rows, *outcome.errors[:5]])
 

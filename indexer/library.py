@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from queue import Queue
-from threading import Event, RLock, Thread
+from threading import Event, RLock, Semaphore, Thread
 from typing import Self
 
 import numpy as np
@@ -42,7 +42,9 @@ from indexer.vector_file import CacheError
 from indexer.vectors import VectorIndex, cached_facts, cached_generation
 
 _FORMAT = "1"
-_READERS = 2  # queries that are read and embedded at once: while one is decoded, another is embedded
+_AT_ONCE = (
+    2  # searches, each with a decoder: one is decoded or aligned while another is embedded; more would only jostle
+)
 _FOLDERS = "folders"  # a fact in the catalog, as JSON
 
 
@@ -64,10 +66,11 @@ class Library:
         self._closing = Event()
         self._rebuilding: Thread | None = None
         self._lock = FileLock(folder / "index.lock")
-        self._readers = [DecodePool(1) for _ in range(_READERS)]
+        self._readers = [DecodePool(1) for _ in range(_AT_ONCE)]
         self._idle: Queue[DecodePool] = Queue()
         for pool in self._readers:
             self._idle.put(pool)
+        self._turns = Semaphore(_AT_ONCE)
         self._recent = RecentQueries()
 
     # Creating and opening
@@ -263,7 +266,7 @@ class Library:
         wanted, unwanted = examples(like), examples(unlike)
         if not wanted:
             raise ValueError("a search needs an example of what is looked for")
-        with _in_words(self.folder):
+        with self._turns, _in_words(self.folder):
             queries = [self.query_of(example) for example in [*wanted, *unwanted]]
             among = self.catalog.clip_ids(passing(self.catalog, filters)) if filters and filters.given else None
             index, spec, config = self.current_index(), self.checkpoint.spec, self.checkpoint.config
@@ -302,7 +305,7 @@ class Library:
 
     @contextmanager
     def _reader(self) -> Iterator[DecodePool]:
-        """A decoder for one query; further queries wait, since more at once would only slow each other down."""
+        """A decoder for one query; further ones wait."""
         pool = self._idle.get()
         try:
             yield pool
