@@ -62,14 +62,14 @@ class Film:
     """Grey pictures and when they are shown."""
 
     times: Seconds  # (N,), ascending
-    pictures: Grey  # (N, S, S)
+    pictures: Grey | NDArray[np.uint8]  # (N, S, S)
 
     @classmethod
     def of(cls, pictures: NDArray[np.uint8], span: Span) -> "Film":
         """Colour pictures (N, S, S, 3), evenly spread over a span."""
         grey = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures])
         starts = span.start + np.arange(len(grey)) * (span.duration / len(grey))
-        return cls(starts.astype(np.float64), grey.astype(np.float32))
+        return cls(starts.astype(np.float64), grey)
 
     @classmethod
     def from_sketches(cls, packed: Iterable[tuple[float, bytes]], fps: float) -> "Film":
@@ -180,7 +180,9 @@ def compare(query: Film, video: Film, segment: Segment) -> Agreement | None:
     if len(inside) < _FEWEST:
         return None
     times = video.times[inside]
-    padded = np.pad(video.pictures[inside], ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)), mode="edge")
+    padded = np.pad(
+        video.pictures[inside].astype(np.float32), ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)), mode="edge"
+    )
     middle = (segment.query.start + segment.query.end) / 2
     offset = segment.video.start - segment.tempo * segment.query.start
     near = _lines(offset, segment.tempo, middle, *_COARSE)
@@ -276,5 +278,6 @@ def _correlation(one: Grey, other: Grey) -> float:
     return float((one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum() + 1e-6))
 
 
-def _shrunk(pictures: Grey, side: int) -> Grey:
-    return np.stack([cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in pictures])
+def _shrunk(pictures: Grey | NDArray[np.uint8], side: int) -> Grey:
+    size = (side, side)
+    return np.stack([cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_AREA) for one in pictures])

@@ -36,6 +36,12 @@ class Strip:
         """Small grey ones, which all readings of these pictures share."""
         return Film.of(self.pictures, self.span)
 
+    def as_film(self) -> "Strip":
+        """The same as small grey pictures alone: nobody asks for the colours once the clips are embedded."""
+        bare = Strip(np.empty((0, *self.pictures.shape[1:]), np.uint8), self.span)
+        vars(bare)["film"] = self.film  # where the property keeps it
+        return bare
+
 
 @dataclass(frozen=True)
 class Shots:
@@ -91,4 +97,7 @@ def embedded(shots: Sequence[Shots], embeddings: NDArray[np.float32]) -> list[Re
     """The readings whose clips, one after the other, have the given embeddings."""
     ends = np.cumsum([len(one.frames) for one in shots])
     parts = np.split(embeddings, ends[:-1])
-    return [Reading(one.timeline, part, one.rate, one.strip) for one, part in zip(shots, parts, strict=True)]
+    strips = {id(one.strip): one.strip.as_film() for one in shots}
+    return [
+        Reading(one.timeline, part, one.rate, strips[id(one.strip)]) for one, part in zip(shots, parts, strict=True)
+    ]

@@ -10,7 +10,7 @@ from indexer.update import content_of
 
 _MOST_BYTES = 192 << 20
 _LARGEST_FILE = 256 << 20  # bytes; hashing more takes too long for what it may save
-_FILM = 3  # bytes of a strip's film, and of its pictures, for each of its pictures
+_SCALED = 2  # bytes of a film with its smaller copies, for each byte of its pictures
 
 Key = tuple[str, Span | None]
 
@@ -53,5 +53,5 @@ def key_of(clip: str | Path, span: Span | None) -> Key | None:
 def size_of(query: Query) -> int:
     """Bytes that a query takes."""
     strips = {id(reading.strip): reading.strip for reading in query.readings if reading.strip is not None}
-    pictures = sum(strip.pictures.nbytes for strip in strips.values())
-    return _FILM * pictures + 2 * sum(reading.embeddings.nbytes for reading in query.readings)
+    pictures = sum(strip.film.pictures.nbytes for strip in strips.values())
+    return _SCALED * pictures + 2 * sum(reading.embeddings.nbytes for reading in query.readings)

@@ -13,7 +13,7 @@ from indexer.recent import RecentQueries, key_of, size_of
 
 def query(pictures, embeddings=0):
     """A query that takes so many bytes of pictures, shared by two readings, and of embeddings."""
-    strip = SimpleNamespace(pictures=np.zeros(pictures, np.uint8))
+    strip = SimpleNamespace(film=SimpleNamespace(pictures=np.zeros(pictures, np.uint8)))
     rows = np.zeros(embeddings, np.uint8)
     return SimpleNamespace(readings=[SimpleNamespace(strip=strip, embeddings=rows)] * 2)
 
@@ -45,17 +45,17 @@ def test_the_same_part_of_the_same_bytes_is_read_once(clip, tmp_path, small_enco
 
 
 def test_those_not_asked_for_longest_make_room():
-    recent = RecentQueries(most_bytes=100)
+    recent = RecentQueries(most_bytes=80)
     kept = {name: query(10, embeddings=5) for name in "abc"}
     for name, one in kept.items():
-        assert size_of(one) == 50
+        assert size_of(one) == 40
         recent.get(("a", None))
         recent.put((name, None), one)
     assert [recent.get((name, None)) for name in "abc"] == [kept["a"], None, kept["c"]]
-    recent.put(("a", None), query(10))  # 30 instead of 50 bytes
-    recent.put(("d", None), query(5))
+    recent.put(("a", None), query(10))  # 20 instead of 40 bytes
+    recent.put(("d", None), query(10))
     assert all(recent.get((name, None)) for name in "acd")
-    recent.put(("e", None), query(50))
+    recent.put(("e", None), query(41))
     assert recent.get(("e", None)) is None
 
 
