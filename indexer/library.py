@@ -42,9 +42,7 @@ from indexer.vector_file import CacheError
 from indexer.vectors import VectorIndex, cached_facts, cached_generation
 
 _FORMAT = "1"
-_AT_ONCE = (
-    2  # searches, each with a decoder: one is decoded or aligned while another is embedded; more would only jostle
-)
+_AT_ONCE = 2  # searches: one is decoded or aligned while another is embedded; more would only jostle
 _FOLDERS = "folders"  # a fact in the catalog, as JSON
 
 
