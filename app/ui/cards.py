@@ -80,7 +80,7 @@ def _poster(card: Card, name: str) -> str:
 
 def _facts(path: str, video: Video) -> str:
     folder = escape(shown(Path(path).parent.name))
-    return f"{folder} · {clock(video.duration)} long · {video.width} × {video.height}"
+    return f"{folder} · {clock(video.duration)}&nbsp;long · {video.width}&nbsp;×&nbsp;{video.height}"
 
 
 def _score(score: float) -> str:

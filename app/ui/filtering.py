@@ -44,12 +44,10 @@ class LibraryFolders:
 def build_filters(site: Site, folders: LibraryFolders, page: gr.Blocks) -> list[gr.Dropdown]:
     """Put them into the Blocks that are open, in the order in which `chosen` takes their values."""
     with gr.Accordion("Filters", open=False, elem_id="rs-filters"):
-        with gr.Row():
-            folder = _dropdown("Folder", [])
-            added = _dropdown("Added", _ADDED)
-        with gr.Row():
-            length = _dropdown("Length", _LENGTHS)
-            height = _dropdown("Resolution", _HEIGHTS)
+        folder = _dropdown("Folder", [])
+        added = _dropdown("Added", _ADDED)
+        length = _dropdown("Length", _LENGTHS)
+        height = _dropdown("Resolution", _HEIGHTS)
     page.load(
         lambda: gr.update(choices=[_ANY, *folders.of(site.library.catalog)]), None, folder,
         show_progress="hidden", api_visibility="private",
@@ -76,4 +74,4 @@ def _folders(paths: Iterable[str]) -> dict[str, str]:
 
 
 def _dropdown(label: str, choices: Any) -> gr.Dropdown:
-    return gr.Dropdown([_ANY, *choices], value=_ANY, label=label, min_width=130)
+    return gr.Dropdown([_ANY, *choices], value=_ANY, label=label)

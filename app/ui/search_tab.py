@@ -126,9 +126,8 @@ def marked(marks: Marks, event: Any) -> Marks:
 
 def told_marks(marks: Marks) -> str:
     """How many there are, in a sentence."""
-    counts = {"good": "more like", "bad": "less like"}
-    told = [f"{list(marks.values()).count(kind)} {words}" for kind, words in counts.items() if kind in marks.values()]
-    return f'<p class="rs-hint" role="status">Marked: {", ".join(told)} this.</p>' if told else ""
+    told = [f"{list(marks.values()).count(kind)} as {kind}" for kind in ("good", "bad") if kind in marks.values()]
+    return f'<p class="rs-hint" role="status">You marked {" and ".join(told)}.</p>' if told else ""
 
 
 def _taking(clip_of: Callable[[str], SearchClip]) -> Callable[[str | None], tuple[Any, ...]]:

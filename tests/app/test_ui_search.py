@@ -157,7 +157,7 @@ def test_a_mark_can_be_changed_and_taken_back():
 
     marks = search_tab.marked({}, event("good"))
     assert marks == {Moment(3, Span(1, 2)): "good"}
-    assert "1 more like this" in search_tab.told_marks(marks)
+    assert "You marked 1 as good." in search_tab.told_marks(marks)
     marks = search_tab.marked(marks, event("bad"))
     assert marks == {Moment(3, Span(1, 2)): "bad"}
     assert search_tab.marked(marks, event("")) == {}
