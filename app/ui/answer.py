@@ -35,6 +35,7 @@ class Answer:
     rows: list[Row]
     videos: Mapping[int, Video]
     told: str  # how much was searched, in a sentence
+    meaning: str = ""  # of confidence, or why there is none
     warning: str | None = None
     curves: Mapping[int, list[float]] = field(default_factory=dict)  # of videos: how alike from start to end
     marks: Marks = field(default_factory=dict)
@@ -59,7 +60,7 @@ def _card(answer: Answer, row: Row, rank: int) -> Card:
         for segment in row["segments"]
     ]
     sides = [answer.sides[segment.get("example", 0)] for segment in row["segments"]]
-    return Card(rank, row, video, sides, marks, answer.curves.get(video.id))
+    return Card(rank, row, video, sides, marks, answer.curves.get(video.id), answer.meaning)
 
 
 def _pages(page: int, count: int) -> str:

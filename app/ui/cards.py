@@ -40,6 +40,7 @@ class Card:
     sides: Sequence[Playable]  # what is played beside each segment
     marks: Sequence[str]  # of each segment: good, bad or nothing
     curve: Sequence[float] | None = None  # how alike the video is from its start to its end, in [0, 1]
+    meaning: str = ""  # of confidence
 
 
 def cards(shown_cards: list[Card]) -> str:
@@ -58,7 +59,7 @@ def _card(card: Card) -> str:
         f'<article class="rs-card" data-video="{video.id}" data-name="{name}" data-rank="{card.rank}">{picture}'
         f'<div class="rs-body"><h3 title="{escape(shown(row["path"]))}"><span class="rs-rank">{card.rank}</span>'
         f"<span>{name}</span></h3>"
-        f'<p class="rs-where">{_facts(row["path"], video)}</p>{_score(row["score"])}'
+        f'<p class="rs-where">{_facts(row["path"], video)}</p>{_score(card)}'
         f"{timeline(row['segments'], video.duration, card.curve)}{_segments(card, way)}{hint}{_acts(card, name)}"
         "</div></article>"
     )
@@ -83,11 +84,13 @@ def _facts(path: str, video: Video) -> str:
     return f"{folder} · {clock(video.duration)}&nbsp;long · {video.width}&nbsp;×&nbsp;{video.height}"
 
 
-def _score(score: float) -> str:
-    percent = round(100 * max(0.0, min(1.0, score)))
+def _score(card: Card) -> str:
+    percent = round(100 * max(0.0, min(1.0, card.row["score"])))
+    sure = card.row.get("confidence")
+    chance = "" if sure is None else f' · <span title="{escape(card.meaning)}"><b>{sure:.0%}</b> sure</span>'
     return (
-        f'<p class="rs-score" title="{_SCORE_HELP}"><span class="rs-meter">'
-        f'<i style="width:{percent}%"></i></span><b>{percent} %</b> match</p>'
+        f'<p class="rs-score"><span class="rs-meter"><i style="width:{percent}%"></i></span>'
+        f'<span title="{_SCORE_HELP}"><b>{percent} %</b> match</span>{chance}</p>'
     )
 
 
@@ -105,15 +108,16 @@ def _segments(card: Card, way: Way) -> str:
 
 def _played(segment: dict[str, float], video: Video, way: Way, side: Playable) -> str:
     of = playable(f"media/{video.id}", video.content, Span(segment["start"], segment["end"]), way)
-    times = {name: f"{segment[name]:.3f}" for name in ("start", "end", "query_start", "query_end")}
+    times = {name: f"{segment[name]:.3f}" for name in ("start", "end", "query_start", "query_end", "tempo")}
     given = {"src": of.src, "shift": f"{of.shift:.1f}", "side": side.src, "side-shift": f"{side.shift:.1f}", **times}
     return " ".join(f'data-{name.replace("_", "-")}="{escape(value)}"' for name, value in given.items())
 
 
 def _why(segment: dict[str, float]) -> str:
     """What of the clip was found there, and how fast it goes."""
-    tempo = (segment["end"] - segment["start"]) / max(1e-3, segment["query_end"] - segment["query_start"])
-    faster = f", at {tempo:.2g} times its speed" if abs(tempo - 1) > 0.05 else ""
+    tempo = segment["tempo"]
+    faster = f", at {abs(tempo):.2g} times its speed" if abs(abs(tempo) - 1) > 0.05 else ""
+    faster += ", backwards" if tempo < 0 else ""
     return (
         f"{segment['score']:.0%} match: {clock(segment['query_start'])} – {clock(segment['query_end'])} of your "
         f"clip{faster}; play from here"

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.media import way_to_play
 from app.moments import Moment, known
-from app.service import search_rows
+from app.service import meaning, search_rows
 from app.ui.answer import Answer, Marks
 from app.ui.playable import Playable, playable
 from app.ui.search_clips import SearchClip
@@ -16,7 +16,7 @@ from encoder.clips import Span
 from encoder.errors import WorldError
 from encoder.video import VideoError
 from indexer.catalog import Catalog
-from indexer.requests import Example, Filters, VideoRef
+from indexer.requests import Example, Filters, Mode, VideoRef
 
 MOST = 60  # videos of an answer
 _STEPS = 96  # of the drawing of how alike a video is
@@ -70,6 +70,7 @@ class Wish:
     points: Any = None  # in and out, as the page has them
     filters: Filters = field(default_factory=Filters)
     marks: Marks = field(default_factory=dict)  # moments that were found before: more like these, or less
+    mode: Mode = Mode.SIMILAR
 
 
 def find_moments(site: Site, wish: Wish) -> Answer | None:
@@ -78,6 +79,7 @@ def find_moments(site: Site, wish: Wish) -> Answer | None:
     Raises:
         QueryError: there is no clip, or it can't be read any more.
         TrimError: nothing lies between its in and out points.
+        ModeError: the library's encoder can't search in this mode.
         LibraryError: the library can't be read.
     """
     clip, began = wish.clip, time.monotonic()
@@ -88,11 +90,13 @@ def find_moments(site: Site, wish: Wish) -> Answer | None:
     try:
         like = [Example(clip.path, part), *map(_example, good)]
         with site.metrics.searching():
-            matches = library.search(like, [_example(moment) for moment in bad], wish.filters, k=MOST)
+            matches = library.search(like, [_example(moment) for moment in bad], wish.filters, k=MOST, mode=wish.mode)
     except VideoError as error:
         raise _in_words(error, clip.path) from error
+    if not matches:
+        return None
     videos = library.catalog.videos(match.video_id for match in matches)
-    rows = [row for row in search_rows(library, matches) if row["video"] in videos]
+    rows = [row for row in search_rows(library, matches, wish.mode) if row["video"] in videos]
     if not rows:
         return None
     searched, clips, _ = library.catalog.totals()
@@ -102,6 +106,7 @@ def find_moments(site: Site, wish: Wish) -> Answer | None:
         videos=videos,
         told=f"The best {len(rows)} of {searched:,} videos, from {clips:,} clips searched in "
         f"{time.monotonic() - began:.2f} s.",
+        meaning=meaning(library, wish.mode),
         warning=library.warning,
         curves={match.video_id: match.along.steps(_STEPS) for match in matches if match.along},
         marks=wish.marks,

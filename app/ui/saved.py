@@ -128,7 +128,7 @@ def _item(number: int, one: Known) -> str:
         f'<div class="rs-kept" data-video="{one.video.id}" data-name="{name}" data-rank="{number}">'
         f'<button type="button" data-segment="0" data-src="{escape(of.src)}" data-shift="{of.shift:.1f}" '
         f'data-start="{span.start:.3f}" data-end="{span.end:.3f}" data-query-start="0" '
-        f'data-query-end="{span.duration:.3f}" aria-label="Play {name}, {times}">'
+        f'data-query-end="{span.duration:.3f}" data-tempo="1" aria-label="Play {name}, {times}">'
         f'<img loading="lazy" alt="" src="{escape(poster(one.video, (span.start + span.end) / 2))}">'
         f"<span>{name}</span><small>{times}</small></button>"
         f'<button type="button" class="rs-act" data-act="use" title="Search with this moment" '

@@ -15,6 +15,11 @@ from app.ui.saved import build_saved
 from app.ui.site import Site
 from app.ui.trim import build_trimmer
 
+_MODES = [  # and what they are for: `indexer.requests.Mode`
+    ("the same scene", "similar"), ("the same footage", "copy"), ("the same movement", "motion"),
+    ("the same look", "look"),
+]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -25,6 +30,7 @@ class Parts:
     points: gr.HTML
     again: gr.Button
     find: gr.Button
+    mode: gr.Radio
     filters: Sequence[gr.Dropdown]
     order: gr.Dropdown
     refine: gr.Group  # shown once a result is marked
@@ -45,7 +51,7 @@ class Parts:
     @property
     def wish(self) -> list[Any]:
         """What a search goes by."""
-        return [self.clip, self.points, self.marks, *self.filters]
+        return [self.clip, self.points, self.marks, self.mode, *self.filters]
 
     @property
     def found(self) -> list[Any]:
@@ -64,6 +70,7 @@ def lay_out(site: Site, folders: LibraryFolders, page: gr.Blocks) -> Parts:
                 with gr.Row():
                     again = gr.Button("Other clip", min_width=100, elem_id="rs-again")
                     find = gr.Button("Search", variant="primary", min_width=100, elem_id="rs-search")
+            mode = gr.Radio(_MODES, value=_MODES[0][1], label="Find", elem_id="rs-mode")
             filters = build_filters(site, folders, page)
         with gr.Column(scale=5, min_width=320):
             order = gr.Dropdown(
@@ -79,6 +86,6 @@ def lay_out(site: Site, folders: LibraryFolders, page: gr.Blocks) -> Parts:
             saved = build_saved(site, page, results.save)
     build_player()
     return Parts(
-        chooser, asked, points, again, find, filters, order, refine, marked, refined, cleared, results, saved, clip,
-        marks, answer,
+        chooser, asked, points, again, find, mode, filters, order, refine, marked, refined, cleared, results, saved,
+        clip, marks, answer,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from app.ui.site import Site, in_sentences
 from app.ui.trim import span_of, trimmed
 from encoder.clips import Span
 from encoder.errors import WorldError
+from indexer.requests import Mode
 
 _AT_ONCE = 2  # searches; further ones wait in Gradio's queue
 _SEARCHED_AT_ONCE_S = 20.0  # longer clips wait until their visitor has chosen a part
@@ -32,8 +33,8 @@ def build_search_tab(site: Site, page: gr.Blocks) -> None:
     parts = lay_out(site, folders, page)
     page.load(lambda: first_steps(site), None, parts.results, **_QUIET)
 
-    def search(clip: SearchClip | None, points: Any, marks: Marks, *filters: Any) -> tuple[Any, ...]:
-        wish = Wish(clip, points, chosen(folders.of(site.library.catalog), *filters), marks)
+    def search(clip: SearchClip | None, points: Any, marks: Marks, mode: str, *filters: Any) -> tuple[Any, ...]:
+        wish = Wish(clip, points, chosen(folders.of(site.library.catalog), *filters), marks, Mode(mode))
         return shown_answer(site, find_moments(site, wish))
 
     _wire_clip(site, parts, page, search)
@@ -84,7 +85,9 @@ def _wire_search(parts: Parts, search: Callable[..., tuple[Any, ...]]) -> None:
 
     pressed = parts.find.click(in_sentences(search), parts.wish, parts.found, **_SEARCH)
     pressed.success(None, None, None, js=_TO_RESULTS, api_visibility="private")  # on a phone they lie below the form
-    gr.on([one.input for one in parts.filters], in_sentences(filtered), parts.wish, parts.found, **_SEARCH)
+    gr.on(
+        [one.input for one in (parts.mode, *parts.filters)], in_sentences(filtered), parts.wish, parts.found, **_SEARCH
+    )
 
 
 def _wire_marks(parts: Parts, search: Callable[..., tuple[Any, ...]]) -> None:

@@ -32,7 +32,7 @@ from encoder.clips import Span
 from encoder.errors import WorldError
 from encoder.video import probe
 from indexer.library import Library
-from indexer.requests import Example, Filters, VideoRef
+from indexer.requests import Example, Filters, Mode, VideoRef
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.*", "ignore::DeprecationWarning:starlette.*")
 HTML_NAME = "<img src=x onerror=alert(1)>${alert(2)}.mp4"
@@ -105,8 +105,8 @@ class Recording:
         self.asked, self.warning = [], None
         self.catalog = SimpleNamespace(paths=lambda _: {}, videos=lambda _: {})
 
-    def search(self, like, unlike, filters, k):
-        self.asked.append((like, unlike, filters))
+    def search(self, like, unlike, filters, k, mode):
+        self.asked.append((like, unlike, filters, mode))
         return []
 
 
@@ -123,12 +123,12 @@ def test_in_and_out_points_reach_the_search(site, folder, recording):
     assert spans == [[Example(clip.path, Span(1.5, 2.5))], [Example(clip.path)], [Example(clip.path)]]
 
 
-def test_marks_and_filters_reach_the_search(site, folder, recording):
+def test_marks_filters_and_mode_reach_the_search(site, folder, recording):
     clip, filters = clip_of_upload(site, str(folder / "long.mp4")), Filters(min_height=720)
     marks = {Moment(3, Span(1, 2)): "good", Moment(4, Span(0, 1)): "bad"}
-    find_moments(recording, Wish(clip, None, filters, marks))
+    find_moments(recording, Wish(clip, None, filters, marks, Mode.MOTION))
     like = [Example(clip.path), Example(VideoRef(3), Span(1, 2))]
-    assert recording.library.asked == [(like, [Example(VideoRef(4), Span(0, 1))], filters)]
+    assert recording.library.asked == [(like, [Example(VideoRef(4), Span(0, 1))], filters, Mode.MOTION)]
 
 
 def test_more_like_one_and_less_like_another_changes_the_order(site, folder, ids):
@@ -298,7 +298,7 @@ def test_a_recording_without_a_length_in_its_header_is_measured(site, tmp_path, 
 def answer_of(count, **how):
     rows = [
         {"path": f"/films/{chr(97 + i)}.mp4", "score": 1 - i / 100, "video": i + 1, "segments": [
-            {"score": 1.0, "start": 1.0, "end": 2.0, "query_start": 0.0, "query_end": 1.0}]}
+            {"score": 1.0, "start": 1.0, "end": 2.0, "query_start": 0.0, "query_end": 1.0, "tempo": 1.0}]}
         for i in range(count)
     ]  # fmt: skip
     videos = {
@@ -326,6 +326,20 @@ def test_answers_come_in_pages_that_keep_their_ranks():
 def test_answers_can_be_ordered_otherwise():
     assert names(page_of(answer_of(3), "Shortest", 0)) == ["c.mp4", "b.mp4", "a.mp4"]
     assert names(page_of(answer_of(3), "Longest", 0)) == ["a.mp4", "b.mp4", "c.mp4"]
+
+
+def test_how_sure_an_answer_is_and_what_that_means_is_shown_where_it_is_known():
+    answer = answer_of(2, meaning="chance that it is <right>")
+    answer.rows[0]["confidence"] = 0.87
+    html = html_of(answer)
+    assert html.count("sure</span>") == 1
+    assert '<span title="chance that it is &lt;right&gt;"><b>87%</b> sure</span>' in html
+
+
+def test_a_segment_says_how_fast_and_which_way_it_runs():
+    answer = answer_of(1)
+    answer.rows[0]["segments"][0]["tempo"] = -1.5
+    assert "of your clip, at 1.5 times its speed, backwards; play from here" in html_of(answer)
 
 
 def test_a_marked_segment_shows_its_mark():

@@ -9,10 +9,12 @@ const clock = seconds => {
   const tenths = Math.max(0, Math.round(seconds * 10)), minutes = Math.floor(tenths / 600);
   return `${minutes}:${((tenths % 600) / 10).toFixed(1).padStart(4, '0')}`;
 };
-const read = segment => Object.fromEntries(['shift', 'start', 'end', 'queryStart', 'queryEnd'].map(name =>
+const read = segment => Object.fromEntries(['shift', 'start', 'end', 'queryStart', 'queryEnd', 'tempo'].map(name =>
   [name, Number(segment.dataset[name])]));
-const tempo = () => (part.end - part.start) / Math.max(0.001, part.queryEnd - part.queryStart);
-const inClip = seconds => part.queryStart + (seconds - part.start) / tempo() - part.clipShift;
+const backwards = () => part.tempo < 0; // the clip is then shown picture by picture: no browser plays backwards
+const inClip = seconds =>
+  (backwards() ? part.queryEnd : part.queryStart) + (seconds - part.start) / part.tempo - part.clipShift;
+const keepPace = () => { clip.playbackRate = Math.min(4, Math.max(0.25, 1 / Math.abs(part.tempo))); };
 const now = () => match.currentTime + part.shift; // seconds of the video
 
 const step = () => {
@@ -21,7 +23,8 @@ const step = () => {
     if (loop.checked) seek(part.start); else match.pause();
   }
   const wanted = inClip(now());
-  if (clip.getAttribute('src') && Math.abs(clip.currentTime - wanted) > STEP_S && !clip.seeking) clip.currentTime = Math.max(0, wanted);
+  const step_s = backwards() ? 0.03 : STEP_S;
+  if (clip.getAttribute('src') && Math.abs(clip.currentTime - wanted) > step_s && !clip.seeking) clip.currentTime = Math.max(0, wanted);
   if (!scrub.matches(':active')) scrub.value = now();
   scrub.setAttribute('aria-valuetext', clock(now()));
   find('match-time').textContent = clock(now());
@@ -40,11 +43,12 @@ const show = (from, segment) => {
   find('title').textContent = find('match-name').textContent = name;
   find('rank').textContent = rank;
   find('clip-name').textContent = given && given.startsWith('media/') ? 'A moment you marked' : 'Your clip';
-  find('tempo').textContent = Math.abs(tempo() - 1) > 0.05 ? `at ${tempo().toFixed(2)} times the speed of your clip` : '';
+  const speed = Math.abs(part.tempo), other = Math.abs(speed - 1) > 0.05 ? `at ${speed.toFixed(2)} times the speed` : '';
+  find('tempo').textContent = [other, backwards() ? 'backwards' : ''].filter(Boolean).join(', ');
   scrub.min = part.start; scrub.max = part.end;
   give(clip, given || '');
   give(match, segment.dataset.src);
-  clip.playbackRate = Math.min(4, Math.max(0.25, 1 / tempo()));
+  keepPace();
   tellActs();
   find('before').disabled = !beside(-1);
   find('after').disabled = !beside(1);
@@ -75,17 +79,18 @@ const press = button => {
 
 document.addEventListener('rs-play', event => show(event.detail.card, event.detail.segment));
 match.addEventListener('play', () => {
+  if (!part) return;
   pause.setAttribute('aria-pressed', 'false');
   if (now() >= part.end - 0.02) seek(part.start);
-  clip.play().catch(() => {});
+  if (!backwards()) clip.play().catch(() => {});
   if (!frame) run();
 });
 match.addEventListener('pause', () => { pause.setAttribute('aria-pressed', 'true'); clip.pause(); });
 match.addEventListener('seeked', step);
-match.addEventListener('loadedmetadata', () => { seek(part.start); match.play().catch(() => {}); });
+match.addEventListener('loadedmetadata', () => { if (!part) return; seek(part.start); match.play().catch(() => {}); });
 match.addEventListener('error', () => dialog.classList.add('rs-unplayable'));
 clip.addEventListener('error', () => dialog.classList.add('rs-clipless'));
-clip.addEventListener('loadedmetadata', () => { clip.playbackRate = Math.min(4, Math.max(0.25, 1 / tempo())); step(); });
+clip.addEventListener('loadedmetadata', () => { if (part) { keepPace(); step(); } });
 scrub.addEventListener('input', () => seek(Number(scrub.value)));
 pause.addEventListener('click', () => { if (match.paused) match.play().catch(() => {}); else match.pause(); });
 dialog.addEventListener('close', () => { match.pause(); clip.pause(); part = null; });
