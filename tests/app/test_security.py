@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.access import EVERYBODY, Access
+from app.access import EVERYBODY, Access, access_at
 from app.accounts import Accounts, AccountsError, hashed
 from app.limits import SHARED, Limits
 from app.settings import Settings
@@ -315,6 +315,15 @@ def test_a_file_without_proper_accounts_is_refused(tmp_path, text, sentence):
     (tmp_path / "accounts").write_text(text)
     with pytest.raises(AccountsError, match=sentence):
         Accounts.of([], tmp_path / "accounts")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "films.example", "::"])
+def test_an_address_that_others_can_reach_needs_accounts_or_a_clear_word(host):
+    with pytest.raises(ValueError, match=f"--host {host} can be reached by others, so it needs --auth"):
+        access_at(host)
+    assert access_at(host, unprotected=True).accounts is None
+    assert access_at(host, ["ann:a"], names=["Films.Example"]).names[-1] == "films.example"
+    assert access_at("127.0.0.1") == EVERYBODY
 
 
 def test_an_account_given_twice_is_refused():
