@@ -1,7 +1,6 @@
 """What the server refuses or escapes, one test each; more of the kind is in `test_api` and `test_ui`."""
 
 import base64
-import os
 from html import escape
 from pathlib import Path
 
@@ -160,11 +159,11 @@ def test_an_upload_that_is_too_large_is_refused_however_it_is_sent(limited):
 
 
 def test_an_upload_that_is_no_video_is_refused_in_a_sentence(client):
-    for content in (b"", b"<html>", b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", os.urandom(5000)):
+    for content in (b"", b"<html>", b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", bytes(range(256)) * 20):
         got = client.post("/api/v1/search", files={"clip": ("<b>.mp4", content)})
         assert got.status_code == 415
         assert got.headers["content-type"] == "application/json"
-        assert got.json()["detail"].startswith("<b>.mp4 is ")
+        assert got.json()["detail"].startswith("<b>.mp4 ")
 
 
 # Names that are HTML: those of the page and the report are in test_ui and test_report_html
