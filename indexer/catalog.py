@@ -235,6 +235,12 @@ class Catalog:
         videos = self._clip_ranges().videos_of(ids)
         return dict(zip(ids[videos > 0].tolist(), videos[videos > 0].tolist(), strict=True))
 
+    def starts_of_clips(self, clip_ids: Iterable[int]) -> dict[int, float]:
+        """When each clip begins that is in the catalog, in seconds of its video."""
+        with self.engine.connect() as connection:
+            parts = _narrowed(select(Clip.id, Clip.start), Clip.id, clip_ids)
+            return {clip_id: start for part in parts for clip_id, start in connection.execute(part)}
+
     def clips_of(self, video_id: int) -> tuple[list[Span], Embeddings]:
         """The spans and embeddings of a video's clips, in order of time."""
         return dict(self.clips_of_videos([video_id])).get(video_id, ([], np.empty((0, 0), np.float32)))

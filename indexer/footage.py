@@ -26,7 +26,7 @@ from indexer.align import Segment
 SIDE = 16  # pixels of a sketch
 _EFFORT = 1  # of zlib
 _CROPS = (1.0, 0.93, 0.86, 0.78, 0.7)  # side of what the query shows of the video's picture
-_MARGIN = 1  # pixels by which the query's picture may reach beyond the video's
+MARGIN = 1  # pixels by which the query's picture may reach beyond the video's
 _LOOKED_AT = 6  # pictures of the video, evenly spread, by which placements are judged
 _PLACEMENTS = 3  # that look best are tried, and the plain ones
 BEYOND_S = 0.5  # a segment's line may lie so far from where the footage is
@@ -181,7 +181,7 @@ def compare(query: Film, video: Film, segment: Segment) -> Agreement | None:
         return None
     times = video.times[inside]
     padded = np.pad(
-        video.pictures[inside].astype(np.float32), ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)), mode="edge"
+        video.pictures[inside].astype(np.float32), ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)), mode="edge"
     )
     middle = (segment.query.start + segment.query.end) / 2
     offset = segment.video.start - segment.tempo * segment.query.start
@@ -229,7 +229,7 @@ def _placements(query: Film, padded: Grey, times: Seconds, segment: Segment) -> 
             top, left = np.unravel_index(int(alike.argmax()), alike.shape)
             found.append((float(alike.max()), Placement(side, int(left), int(top), mirrored)))
     best = [placement for _, placement in sorted(found, key=lambda pair: -pair[0])[:_PLACEMENTS]]
-    plain = [Placement(SIDE, _MARGIN, _MARGIN, mirrored) for mirrored in (False, True)]
+    plain = [Placement(SIDE, MARGIN, MARGIN, mirrored) for mirrored in (False, True)]
     return list(dict.fromkeys([*plain, *best]))
 
 
