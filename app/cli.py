@@ -17,6 +17,8 @@ from typing import Annotated, Any
 
 import typer
 
+from app.commands.coverage import coverage
+from app.commands.duplicates import duplicates
 from app.commands.manifest import manifest
 from app.commands.recognise import recognise
 from app.commands.search import search
@@ -315,21 +317,8 @@ def remove(
             raise Fault(opened.warning)
 
 
-@app.command()
-def duplicates(library: LibraryOption = None, as_json: JsonOption = False) -> None:
-    """List files of the library that are byte-identical."""
-    from app import service
-    from indexer.library import Library
-
-    settings = settings_for(library)
-    with Library.open(settings.library, settings.catalog_url) as opened:
-        groups = service.duplicates(opened)
-    if as_json:
-        print_json(groups)
-        return
-    for group in groups:
-        typer.echo("\n".join(shown(path) for path in group) + "\n")
-    say(f"{len(groups)} groups of identical files")
+app.command()(duplicates)
+app.command()(coverage)
 
 
 @app.command()

@@ -43,13 +43,18 @@ def search_rows(library: Library, matches: list[Match], mode: Mode = Mode.SIMILA
     return [_search_row(match, paths[match.video_id], fit) for match in matches if match.video_id in paths]
 
 
+def path_here(paths: list[str]) -> str:
+    """The first of the paths of a video at which there is a file now; the first of all if there is none."""
+    return next((path for path in paths if os.path.exists(path)), paths[0])  # noqa: PTH110 - strings keep odd names
+
+
 def _search_row(match: Match, paths: list[str], fit: Fit | None) -> Json:
-    here = [path for path in paths if os.path.exists(path)] or paths  # noqa: PTH110 - strings keep odd names
+    here = path_here(paths)
     segments = [_segment(segment, match.together is not None, fit) for segment in match.segments]
-    copies = [path for path in paths if path != here[0]]
+    copies = [path for path in paths if path != here]
     score = round(min(1.0, match.score), 4)
     return {
-        "path": here[0], **segments[0], "score": score, "segments": segments, "copies": copies, "video": match.video_id
+        "path": here, **segments[0], "score": score, "segments": segments, "copies": copies, "video": match.video_id
     }  # fmt: skip
 
 
@@ -120,11 +125,6 @@ def damaged(library: Library) -> list[Json]:
     partly = library.catalog.damaged()
     paths = library.catalog.paths(partly)
     return [{"path": paths[i][0], "packets": packets} for i, packets in partly.items() if i in paths]
-
-
-def duplicates(library: Library) -> list[list[str]]:
-    """Groups of byte-identical files."""
-    return [paths for paths in library.catalog.paths().values() if len(paths) > 1]
 
 
 def _cache_state(library: Library) -> str:

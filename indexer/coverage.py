@@ -31,7 +31,7 @@ class Coverage:
 
     name: str  # path
     duration: float  # seconds
-    sources: list[Source]  # the one that covers most of it first
+    sources: list[Source]  # in order of the first part that they cover
 
     @property
     def parts(self) -> list[tuple[Span, list[Source]]]:
@@ -74,7 +74,7 @@ def cover(
             sources.append(Source(other.name, other.video_id, other.reel.end, found))
         if progress:
             progress(done, len(pairs))
-    sources.sort(key=lambda source: (-sum(one.a.duration for one in source.stretches), source.name))
+    sources.sort(key=lambda source: (source.stretches[0].a.start, source.name))
     return Coverage(video.name, video.reel.end, sources)
 
 

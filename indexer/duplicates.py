@@ -24,8 +24,8 @@ from indexer.vectors import VectorIndex
 _NEAREST = 48  # clips that each clip names
 _ALIKE = 0.7  # similarity of a clip that is named
 _VIDEOS = 16  # that each video is compared with
-_TRIES = 4  # moments that are compared in vain before a pair of videos is given up
-_EXPLAINED_S = 2.0  # moments so near to a stretch are part of it
+_FAILURES, _TRIES = 4, 40  # moments of a pair of videos that are compared in vain, and at all, before it is left
+_CLEARLY = 0.04  # agreement by which footage is better than a repetition of its movement
 _WHOLE = 0.9  # share of a video that a stretch covers which makes it a copy of all of it
 
 Kind = Literal["identical", "whole", "partial"]
@@ -159,18 +159,18 @@ def grouped(shared: Iterable[Shared], copied: Iterable[int] = ()) -> list[Group]
 def stretches(a: Reel, b: Reel, hits: Hits) -> list[Stretch]:
     """What two videos share around the moments at which they are alike, each moment of a once with each of b."""
     found: list[Stretch] = []
-    tried = 0
+    tried = failed = 0
     for in_a, in_b in zip(hits.in_a.tolist(), hits.in_b.tolist(), strict=True):
-        if tried == _TRIES:
+        if failed == _FAILURES or tried == _TRIES:
             break
-        if any(one.explains(in_a, in_b, _EXPLAINED_S) for one in found):
+        if any(one.explains(in_a, in_b) for one in found):
             continue
-        stretch = trace(a, b, in_a, in_b)
+        tried, stretch = tried + 1, trace(a, b, in_a, in_b)
         if stretch is None or any(_same(stretch, other) for other in found):
-            tried += 1
+            failed += 1
         else:
             found.append(stretch)
-    return found
+    return [one for one in found if not any(_repeats(one, other) for other in found)]
 
 
 def _most_named(others: Ids, alike: NDArray[np.float32]) -> list[int]:
@@ -195,6 +195,12 @@ def _between(a: int, b: int, hits: Hits, reels: Reels) -> list[Shared]:
 
 def _covers(span: Span, reel: Reel) -> bool:
     return span.duration >= _WHOLE * reel.end
+
+
+def _repeats(one: Stretch, other: Stretch) -> bool:
+    """Whether a stretch is no more than like another one: most of it lies there in one video, clearly more alike."""
+    in_a, in_b = one.a.shared(other.a) / one.a.duration, one.b.shared(other.b) / one.b.duration
+    return max(in_a, in_b) > 0.5 and one.score < other.score - _CLEARLY
 
 
 def _same(one: Stretch, other: Stretch) -> bool:

@@ -40,7 +40,7 @@ def material(library: Library, what: str | Path | VideoRef) -> Material:
     if isinstance(what, VideoRef):
         found = stored_material(library, what.video_id)
         if found is None:
-            raise NoVideoError(f"the library has no video {what.video_id}, or keeps no pictures of it")
+            raise NoVideoError(f"library:{what.video_id} is no video of the library, or it keeps no pictures of it")
         return found
     (path,) = resolve([what])
     known = library.catalog.files([path]).get(path)

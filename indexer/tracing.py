@@ -15,15 +15,18 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from encoder.clips import Span
+from indexer.align import Segment
 from indexer.footage import MARGIN, SAME, Agreement, Film, Placement, compare, total_agreement
 from indexer.sightings import sightings
 
-_WINDOW_S = 4.0  # of a, in which the moment lies
+_CLIP_S = 2.0  # of a from the moment on, by which the line is found first, ...
+_WINDOW_S = 4.0  # ... and at both ends of a run, by which it is laid again
 _NEAR_S = 1.5  # from where embeddings say that it is shown in b
+_OFF_LINE_S = 0.8  # by which clips, that begin once a second, may be off a line that they show
 _SEEN = 0.5  # agreement of a sighting that is worth a closer look
-_MOVES = 1.5  # grey levels by which pixels vary: what moves less can't be told from another take of the same place
+_MOVES = 0.7  # grey levels by which pixels vary: what moves less can't be told from another take of the same place
 _PICTURES = 8  # that are judged together
-_ENOUGH = 0.5  # agreement of a picture that belongs to the run
+_ENOUGH = 0.5  # of the anchor's agreement: what a picture of the run has
 _SHORTEST_S = 0.9  # of a stretch
 _ROUNDS = 8
 _SHIFTS_S = np.array(sorted(np.arange(-8, 9) / 32, key=abs))  # the nearest first
@@ -48,10 +51,10 @@ class Stretch:
         """Time in b at the time 0 of a."""
         return self.b.start - self.tempo * self.a.start
 
-    def explains(self, in_a: float, in_b: float, slack_s: float) -> bool:
-        """Whether two moments, one of each video, are about the same one of this stretch."""
-        inside = self.a.start - slack_s < in_a < self.a.end + slack_s
-        return inside and abs(self.offset + self.tempo * in_a - in_b) < slack_s
+    def explains(self, in_a: float, in_b: float) -> bool:
+        """Whether clips that begin at a moment of each video may be alike because of this stretch."""
+        inside = self.a.start - _CLIP_S < in_a < self.a.end
+        return inside and abs(self.offset + self.tempo * in_a - in_b) < _OFF_LINE_S
 
     def reversed(self) -> "Stretch":
         """As seen from b."""
@@ -79,9 +82,9 @@ class Reel:
         return Span(0.0, self.end)
 
     def moving(self, moments: Seconds) -> NDArray[np.bool_]:
-        """Whether enough moves in the few seconds around each of some moments to tell footage from other takes."""
+        """Whether enough moves in the few seconds after each of some moments to tell footage from other takes."""
         every, which = np.unique(moments, return_inverse=True)
-        parts = [self.part(*_around(self, moment)).pictures for moment in every]
+        parts = [self.part(span.start, span.end).pictures for span in (_after(self, moment) for moment in every)]
         return np.array([len(part) > 0 and part.std(0).mean() > _MOVES for part in parts], np.bool_)[which]
 
     def part(self, start: float, end: float) -> Film:
@@ -96,39 +99,44 @@ def trace(a: Reel, b: Reel, in_a: float, in_b: float) -> Stretch | None:
     if anchor is None:
         return None
     line, times = anchor
-    run: tuple[float, float] | None = None
-    score = 0.0
+    run: tuple[float, float, float] | None = None
     for _ in range(_ROUNDS):
         found = _run(a, b, line, times)
         if found is None:
             return None
-        *ends, score = found
-        if run is not None and ends[1] - ends[0] < run[1] - run[0] + 1 / b.fps:
+        settled = run is not None and found[1] - found[0] < run[1] - run[0] + 1 / b.fps
+        if settled and run is not None and found[2] <= run[2] + _NOISE:
             break
-        run, line = (ends[0], ends[1]), _relaid(a, b, line, ends[0], ends[1])
-        times = run
+        run, best = found, line
+        line, times = _relaid(a, b, line, *found[:2]), found[:2]
     assert run is not None
-    return _stretch(a, b, line, run, score)
+    return _stretch(a, b, best, run)
 
 
 def _anchor(a: Reel, b: Reel, in_a: float, in_b: float) -> tuple[_Line, tuple[float, float]] | None:
-    """The line of a few seconds around a moment, and when they are shown in b."""
-    window = Span(*_around(a, in_a))
-    shown = b.part(in_b - 2 * (in_a - window.start) - _NEAR_S, in_b + 2 * (window.end - in_a) + _NEAR_S)
+    """The line of a few seconds after a moment, and when they are shown in b.
+
+    A sighting finds them at any tempo, if both show the whole picture; else the moment itself says where they lie.
+    """
+    window = _after(a, in_a)
+    shown = b.part(in_b - _NEAR_S, in_b + 2 * window.duration + _NEAR_S)
     if len(shown.times) < _PICTURES:
         return None
     query = a.part(window.start - 1 / a.fps, window.end)
-    for segment in sightings(query, window, shown, b.fps, most=1):
-        agreement = compare(query, shown, segment) if segment.tempo > 0 and segment.score > _SEEN else None
-        if agreement and agreement.total > SAME and agreement.moves > _MOVES:
+    seen = [one for one in sightings(query, window, shown, b.fps, most=1) if one.tempo > 0 and one.score > _SEEN]
+    begin = max(in_b + window.start - in_a, float(shown.times[0]))
+    end = min(begin + window.duration, float(shown.times[-1]) + 1 / b.fps)
+    for segment in seen or [Segment(Span(begin, max(end, begin + 1 / b.fps)), window, 0.0, 1.0)]:
+        agreement = compare(query, shown, segment)
+        if agreement and min(agreement.total, agreement.motion) > SAME and agreement.moves > _MOVES:
             return _line(agreement), (segment.video.start, segment.video.end)
     return None
 
 
-def _around(a: Reel, moment: float) -> tuple[float, float]:
-    """A few seconds in which a moment lies."""
-    start = max(0.0, min(moment - _WINDOW_S / 4, a.end - _WINDOW_S))
-    return start, min(a.end, start + _WINDOW_S)
+def _after(a: Reel, moment: float) -> Span:
+    """A few seconds from a moment on, or up to the end."""
+    start = max(0.0, min(moment, a.end - _CLIP_S))
+    return Span(start, min(a.end, start + _CLIP_S))
 
 
 def _line(agreement: Agreement) -> _Line:
@@ -161,7 +169,10 @@ def _run(a: Reel, b: Reel, line: _Line, anchor: tuple[float, float]) -> tuple[fl
         return None
     look = _alike(ours, theirs)
     together, moves = _together(ours, theirs, look)
-    evidence = np.minimum(together, 1 - 3 * (1 - look)) - _ENOUGH
+    there = (times >= anchor[0] - 1e-6) & (times < anchor[1] - 1e-6)
+    if not there.any():
+        return None
+    evidence = np.minimum(together / np.median(together[there]), 1 - 3 * (np.median(look[there]) - look)) - _ENOUGH
     first, last = _best_run(np.asarray(evidence, np.float32))
     if times[last] < anchor[0] or times[first] > anchor[1]:
         return None
@@ -197,10 +208,8 @@ def _best_run(evidence: Values) -> tuple[int, int]:
 
 def _relaid(a: Reel, b: Reel, line: _Line, start: float, end: float) -> _Line:
     """The line through the places at which both ends of a run agree best."""
-    length = min(_WINDOW_S, end - start)
+    length = min(_WINDOW_S, (end - start) / 2)
     points = [_shifted(a, b, line, at, at + length) for at in (start, end - length)]
-    if end - start < 2 * _WINDOW_S:
-        return _Line(line.offset + (points[0] + points[1]) / 2, line.tempo, line.placement)
     middles = start + length / 2, end - length / 2
     in_a = [(middle - line.offset) / line.tempo for middle in middles]
     in_b = [middle + shift for middle, shift in zip(middles, points, strict=True)]
@@ -221,8 +230,9 @@ def _shifted(a: Reel, b: Reel, line: _Line, start: float, end: float) -> float:
     return float(_SHIFTS_S[int((np.array(agreements) > max(agreements) - _NOISE).argmax())])
 
 
-def _stretch(a: Reel, b: Reel, line: _Line, run: tuple[float, float], score: float) -> Stretch | None:
-    in_a = np.clip((np.array(run) - line.offset) / line.tempo, 0, a.end)
+def _stretch(a: Reel, b: Reel, line: _Line, run: tuple[float, float, float]) -> Stretch | None:
+    score = run[2]
+    in_a = np.clip((np.array(run[:2]) - line.offset) / line.tempo, 0, a.end)
     in_b = np.clip(line.offset + line.tempo * in_a, 0, b.end)
     if score < SAME or in_a[1] - in_a[0] < _SHORTEST_S or in_b[1] <= in_b[0]:
         return None

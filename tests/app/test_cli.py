@@ -190,10 +190,30 @@ def test_status_prints_totals_and_failures(run, filled, videos, encoders):
 
 
 def test_duplicates_prints_groups(run, filled, videos):
-    group = [str(videos / "2.mp4"), str(videos / "copy.mp4")]
-    code, out, err = run("duplicates", "--json")
+    files = [str(videos / "2.mp4"), str(videos / "copy.mp4")]
+    group = {"kind": "identical", "files": files, "segments": []}
+    code, out, err = run("duplicates", "--identical", "--json")
     assert (code, json.loads(out), err) == (0, [group], "")
-    assert run("duplicates") == (0, "\n".join(group) + "\n\n", "1 groups of identical files\n")
+    assert group in json.loads(run("duplicates", "--json")[1])
+    code, out, err = run("duplicates", "--identical")
+    assert (code, err) == (0, "1 groups of identical files\n")
+    assert out == f"2 files: the same bytes\n  1  {files[0]}\n  2  {files[1]}\n\n"
+    assert run("duplicates")[2].endswith("groups of files that are the same or share footage\n")
+
+
+def test_coverage_prints_and_draws_which_parts_are_found_where(run, filled, videos, tmp_path):
+    code, out, err = run("coverage", videos / "1.mp4", "--in", videos / "1.mp4", "--picture", tmp_path / "a.svg")
+    assert (code, err) == (0, f"picture written to {tmp_path / 'a.svg'}\n")
+    assert out.splitlines() == [
+        f"0:05.0 of 0:05.0 (100%) of {videos / '1.mp4'} is found elsewhere",
+        f"  {videos / '1.mp4'}",
+        "    0:00.0 - 0:05.0  =  0:00.0 - 0:05.0",
+    ]
+    assert (tmp_path / "a.svg").exists()
+    result = json.loads(run("coverage", videos / "1.mp4", "--in", videos / "0.mp4", videos / "2.mp4", "--json")[1])
+    assert (result["path"], result["covered"], result["sources"]) == (str(videos / "1.mp4"), 0, [])
+    assert sentence(run("coverage", videos / "none.mp4")) == f"{videos / 'none.mp4'}: no such file"
+    assert "library:99" in sentence(run("coverage", "library:99"))
 
 
 def test_remove_prints_how_many(run, filled, videos):
@@ -421,6 +441,7 @@ def test_names_that_are_no_text_are_printed_and_do_not_stop_anything(run, videos
         (["search", "x", "--since", "May"], "'May' is no date; write YYYY-MM-DD"),
         (["search", "x", "--min-height", "9", "--max-height", "8"], "the least height must not be above"),
         (["search", "x", "--min-duration", "nan"], "--min-duration"),
+        (["coverage", "x", "--picture", "x.gif"], "--picture x.gif must end in .png or .svg"),
         (["search"], "Missing argument"),
         (["index"], "Missing argument"),
         (["index", "x", "--workers", "0"], "--workers"),

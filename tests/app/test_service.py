@@ -118,14 +118,6 @@ def test_status_tells_what_is_there_what_failed_and_what_is_damaged(library):
     assert service.status(library)["cache"] == f"{facts}; behind, so the next search catches up"
 
 
-def test_duplicates_are_groups_of_paths(library):
-    video_id = put(library, "/a.mp4", "c1")
-    put(library, "/b.mp4", "c2")
-    assert service.duplicates(library) == []
-    library.catalog.set_file(FileState("/c.mp4", 1, 1), "c1", video_id=video_id)
-    assert service.duplicates(library) == [["/a.mp4", "/c.mp4"]]
-
-
 def test_any_name_can_be_shown(tmp_path):
     assert file_name(os.fsdecode(b"/films/\xff \xc3\xa9.mp4")) == r"\udcff é.mp4"
     assert shown(tmp_path) == str(tmp_path)

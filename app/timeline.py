@@ -1,0 +1,77 @@
+"""The coverage of a video as a picture: what of it is found where, each source in a row of its own."""
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from app.progress import clock
+from app.text import file_name
+
+PICTURES = (".png", ".svg")
+_INK, _GREY, _FAINT, _BLUE, _ORANGE = "#1a1a1a", "#6b6b6b", "#e4e4e4", "#0072b2", "#d55e00"
+_ROWS = 24  # sources that are drawn, at most
+_NAME = 36  # characters, the last ones of a longer name
+_HEIGHT_IN, _ROW_IN = 1.5, 0.34
+
+
+def write_timeline(result: dict[str, Any], path: Path) -> None:
+    """Draw the result of `coverage_result` into a PNG or SVG file.
+
+    Raises:
+        ValueError: the file is called otherwise.
+        OSError: it can't be written.
+    """
+    if path.suffix.lower() not in PICTURES:
+        raise ValueError(f"{path}: a picture is written as {' or '.join(PICTURES)}")
+    draw_timeline(result).savefig(path, dpi=150)
+
+
+def draw_timeline(result: dict[str, Any]) -> Figure:
+    """The picture; safe in any thread."""
+    sources = result["sources"][:_ROWS]
+    figure = Figure(figsize=(10, _HEIGHT_IN + _ROW_IN * (len(sources) + 1)), layout="constrained")
+    axes = figure.add_subplot()
+    names = [file_name(result["path"]), *(file_name(source["path"]) for source in sources)]
+    for row in range(len(names)):
+        axes.barh(row, result["duration"], height=0.62, color=_FAINT)
+    for part in result["parts"]:
+        axes.barh(0, part["end"] - part["start"], left=part["start"], height=0.62, color=_INK)
+    for row, source in enumerate(sources, 1):
+        for one in source["segments"]:
+            colour = _ORANGE if one["mirrored"] else _BLUE
+            axes.barh(row, one["end"] - one["start"], left=one["start"], height=0.62, color=colour)
+            _label(axes, row, one, result["duration"])
+    axes.set_yticks(range(len(names)), [name if len(name) <= _NAME else f"…{name[-_NAME:]}" for name in names])
+    _dress(axes, result, len(result["sources"]) - len(sources))
+    return figure
+
+
+def _label(axes: Any, row: int, one: dict[str, Any], duration: float) -> None:
+    """Where in the source a wide enough segment lies, and its tempo if that is another one."""
+    if one["end"] - one["start"] < 0.09 * duration:
+        return
+    tempo = "" if abs(one["tempo"] - 1) < 0.01 else f"  ×{one['tempo']:.2f}"
+    text = f"{clock(one['source_start'])} – {clock(one['source_end'])}{tempo}"
+    axes.text((one["start"] + one["end"]) / 2, row, text, ha="center", va="center", color="white", fontsize=7)
+
+
+def _dress(axes: Any, result: dict[str, Any], left_out: int) -> None:
+    axes.set_xlim(0, result["duration"])
+    axes.invert_yaxis()
+    axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 3, 5, 6, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
+    axes.tick_params(length=0, colors=_GREY, labelsize=8.5)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    share = result["covered"] / result["duration"] if result["duration"] else 0.0
+    more = f" {left_out} further sources are not drawn." if left_out else ""
+    axes.set_title(
+        f"{share:.0%} of {file_name(result['path'])} is found in {len(result['sources'])} other videos.{more}",
+        loc="left", fontsize=10.5, color=_INK, pad=10,
+    )  # fmt: skip
+    axes.set_xlabel(
+        "time; first row: all that is found; blue: as it was, orange: mirrored; the times are those of the source",
+        loc="left", fontsize=8, color=_GREY,
+    )  # fmt: skip
