@@ -147,7 +147,9 @@ def _laid(a: Reel, b: Reel, line: _Line, start: float, end: float) -> tuple[Seco
     """The times (N,) in b from one to another that a has pictures for, and the pictures (N, K * K) of both."""
     shown = b.part(max(start, line.offset), min(end, line.offset + line.tempo * a.end))
     (ours,) = _placed(a, line, shown.times, np.zeros(1))
-    theirs = line.placement.of(np.pad(shown.pictures, ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)), mode="edge"))
+    theirs = line.placement.of(
+        np.pad(shown.pictures.astype(np.float32), ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)), mode="edge")
+    )
     return shown.times, ours, theirs.reshape(len(theirs), -1)
 
 
