@@ -6,8 +6,10 @@ import gradio as gr
 
 from app.text import shown
 from app.ui import fragments
+from app.ui.duplicates_view import duplicates
 from app.ui.library_view import overview, problems
 from app.ui.library_work import outcome, start_forgetting, start_indexing, start_rescan, start_retry
+from app.ui.map_view import WALK, MapView
 from app.ui.site import Site, in_sentences
 
 _EVERY_S, _REFRESH_S = 0.7, 10
@@ -32,7 +34,11 @@ def build_library_tab(site: Site, tab: gr.Tab, page: gr.Blocks) -> None:
             held = gr.HTML(js_on_load=fragments.ON_ACT, elem_id="rs-holds")
         with gr.Tab("Problems", id="problems") as problems_tab:
             wrong = gr.HTML(js_on_load=fragments.ON_ACT, elem_id="rs-problems")
-    timer = gr.Timer(_EVERY_S, active=False)
+        with gr.Tab("Duplicates", id="duplicates") as duplicates_tab:
+            same = gr.HTML(elem_id="rs-duplicates")
+        with gr.Tab("Map", id="map") as map_tab:
+            drawn = gr.HTML("<p class='rs-hint'>Drawing the map …</p>", js_on_load=WALK, elem_id="rs-map")
+    timer, maps = gr.Timer(_EVERY_S, active=False), MapView()
 
     def look() -> tuple[Any, ...]:
         """Show what the library holds, and the work that goes on, whoever started it."""
@@ -68,6 +74,8 @@ def build_library_tab(site: Site, tab: gr.Tab, page: gr.Blocks) -> None:
     gr.on([page.load, tab.select, problems_tab.select], look, **looking)
     timer.tick(go_on, **looking)
     tab.select(lambda: gr.Dropdown(_folders(site)), None, folder, **quiet)
+    duplicates_tab.select(in_sentences(lambda: duplicates(site.library)), None, same, **quiet)
+    map_tab.select(in_sentences(lambda: maps.html(site.library)), None, drawn, **quiet)
     for started in (
         add.click(in_sentences(lambda text: _begin(site, text)), folder, None, **quiet),
         rescan.click(in_sentences(lambda: _silent(start_rescan(site))), None, None, **quiet),

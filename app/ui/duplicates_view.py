@@ -1,0 +1,38 @@
+"""Files of the library that are the same, as HTML."""
+
+from html import escape
+
+from app.text import file_name, shown
+from app.ui import fragments
+from app.ui.library_view import size
+from app.ui.playable import poster
+from indexer.catalog import Video
+from indexer.library import Library
+
+_SHOWN = 100  # groups
+
+
+def duplicates(library: Library) -> str:
+    """Groups of byte-identical files, those first by which most room could be freed."""
+    files, videos = library.catalog.files(), library.catalog.videos()
+    groups = {i: paths for i, paths in library.catalog.paths().items() if len(paths) > 1 and i in videos}
+    sizes = {i: files[paths[0]].state.size for i, paths in groups.items() if paths[0] in files}
+    spare = {i: (len(groups[i]) - 1) * sizes[i] for i in sizes}
+    if not spare:
+        return fragments.note("No two files of the library are the same, byte by byte.", "good")
+    order = sorted(spare, key=lambda i: -spare[i])[:_SHOWN]
+    told = (
+        f"{len(spare):,} groups of identical files; {size(sum(spare.values()))} could be freed. Each is indexed once, "
+        "and nothing is deleted from here."
+    )
+    listed = "".join(_group(videos[i], groups[i], sizes[i]) for i in order)
+    return f'<p class="rs-hint">{told}</p><ul class="rs-folders">{listed}</ul>'
+
+
+def _group(video: Video, paths: list[str], each: int) -> str:
+    places = "".join(f'<span class="rs-path">{escape(shown(path))}</span>' for path in paths)
+    return (
+        f'<li class="rs-group"><img loading="lazy" alt="" src="{escape(poster(video, video.duration / 2))}">'
+        f"<div><strong>{escape(file_name(paths[0]))}</strong>"
+        f'<span class="rs-hint">{len(paths)} files of {size(each)} each</span>{places}</div></li>'
+    )
