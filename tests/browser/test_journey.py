@@ -54,7 +54,8 @@ def test_a_manifest_is_evaluated_and_its_report_is_shown(come, collection, addre
     visitor.go_to("Evaluate")
     visitor.picture("6-evaluate-empty")
     visitor.evaluate(collection.manifest)
-    expect(visitor.page.get_by_role("row", name="motion energy")).to_be_visible()
+    report = visitor.page.frame_locator("#rs-report iframe")
+    expect(report.get_by_role("row", name="motion energy").first).to_be_visible()
     visitor.picture("6-evaluate-report", whole=True)
 
 
