@@ -13,6 +13,7 @@ import numpy as np
 from av.container import InputContainer, OutputContainer
 
 from encoder.clips import Span
+from encoder.video import open_alone
 
 _CLOCK, _RATE = 90_000, 48_000  # ticks a second of pictures, and of sound
 _QUALITY = {"preset": "veryfast", "crf": "20", "threads": "1"}
@@ -44,7 +45,7 @@ def cut(cutting: Cutting) -> None:
     """
     options = {"movflags": "+faststart"}
     with (
-        av.open(f"file:{cutting.path}", metadata_errors="ignore") as source,
+        open_alone(cutting.path) as source,
         av.open(cutting.target, "w", "mp4", options) as target,
     ):
         _cut(source, target, cutting)

@@ -30,7 +30,7 @@ class Parts:
     points: gr.HTML
     again: gr.Button
     find: gr.Button
-    mode: gr.Radio
+    mode: gr.Dropdown
     filters: Sequence[gr.Dropdown]
     order: gr.Dropdown
     refine: gr.Group  # shown once a result is marked
@@ -70,7 +70,7 @@ def lay_out(site: Site, folders: LibraryFolders, page: gr.Blocks) -> Parts:
                 with gr.Row():
                     again = gr.Button("Other clip", min_width=100, elem_id="rs-again")
                     find = gr.Button("Search", variant="primary", min_width=100, elem_id="rs-search")
-            mode = gr.Radio(_MODES, value=_MODES[0][1], label="Find", elem_id="rs-mode")
+            mode = gr.Dropdown(_MODES, value=_MODES[0][1], label="Find", elem_id="rs-mode")
             filters = build_filters(site, folders, page)
         with gr.Column(scale=5, min_width=320):
             order = gr.Dropdown(

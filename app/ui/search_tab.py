@@ -72,7 +72,7 @@ def _wire_clip(site: Site, parts: Parts, page: gr.Blocks, search: Callable[..., 
         page.load(in_sentences(linked), None, parts.taken, **how),
     ]  # fmt: skip
     for way in ways:
-        way.success(in_sentences(at_once), parts.wish, parts.found, **_SEARCH)
+        way.success(in_sentences(at_once), parts.wish, parts.found, **_SEARCH, show_progress_on=parts.results)
     parts.again.click(
         lambda: (None, None, gr.update(visible=True), gr.update(visible=False), ""), None,
         [parts.clip, chooser.upload, chooser.place, parts.asked, chooser.about], **_QUIET,
@@ -83,7 +83,7 @@ def _wire_search(parts: Parts, search: Callable[..., tuple[Any, ...]]) -> None:
     def filtered(clip: SearchClip | None, *others: Any) -> tuple[Any, ...]:
         return search(clip, *others) if clip else (gr.skip(),) * len(parts.found)
 
-    pressed = parts.find.click(in_sentences(search), parts.wish, parts.found, **_SEARCH)
+    pressed = parts.find.click(in_sentences(search), parts.wish, parts.found, **_SEARCH, show_progress_on=parts.results)
     pressed.success(None, None, None, js=_TO_RESULTS, api_visibility="private")  # on a phone they lie below the form
     gr.on(
         [one.input for one in (parts.mode, *parts.filters)], in_sentences(filtered), parts.wish, parts.found, **_SEARCH
@@ -103,9 +103,9 @@ def _wire_marks(parts: Parts, search: Callable[..., tuple[Any, ...]]) -> None:
     parts.results.mark(
         in_sentences(mark), parts.marks, [parts.marks, parts.refine, parts.marked], concurrency_limit=None, **_QUIET
     )
-    parts.refined.click(in_sentences(search), parts.wish, parts.found, **_SEARCH)
+    parts.refined.click(in_sentences(search), parts.wish, parts.found, **_SEARCH, show_progress_on=parts.results)
     forgotten = parts.cleared.click(forget, None, [parts.marks, parts.refine], **_QUIET)
-    forgotten.success(in_sentences(search), parts.wish, parts.found, **_SEARCH)
+    forgotten.success(in_sentences(search), parts.wish, parts.found, **_SEARCH, show_progress_on=parts.results)
 
 
 def _wire_answer(parts: Parts) -> None:

@@ -79,3 +79,10 @@ def test_nothing_is_cut_from_behind_the_end(tmp_path, make_video):
     path = counting(make_video, tmp_path / "a.mkv", codec="libx264")
     with pytest.raises(ValueError, match=r"nothing is shown from 9 to 10 s"):
         cut(Cutting(path, Span(9, 10), (64, 48), str(tmp_path / "cut.mp4")))
+
+
+def test_a_file_that_lists_other_files_is_not_followed(tmp_path, make_video):
+    counting(make_video, tmp_path / "secret.mp4", codec="libx264")
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    with pytest.raises(av.FFmpegError):
+        cut(Cutting(str(tmp_path / "list.mp4"), Span(0, 1), (64, 48), str(tmp_path / "cut.mp4")))
