@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import File, Form, UploadFile
+from pydantic import WithJsonSchema
 
 from app import asked
 from app.api.errors import ApiError
@@ -25,7 +26,9 @@ _STORED = re.compile(r"\d{1,18}(@[\d.]{1,12}-[\d.]{0,12})?")  # never a path
 _MOST = 20  # examples of a kind
 _BLOCK = 1 << 20  # bytes copied at once
 
-Clips = Annotated[list[UploadFile], File(default_factory=list, max_length=_MOST, description="Video files.")]
+# `format` makes the documentation's page offer to choose a file
+_File = Annotated[UploadFile, WithJsonSchema({"type": "string", "format": "binary"})]
+Clips = Annotated[list[_File], File(default_factory=list, max_length=_MOST, description="Video files.")]
 Videos = Annotated[
     list[str],
     Form(default_factory=list, max_length=_MOST, description="Videos of the library, as `ID` or `ID@START-END`."),

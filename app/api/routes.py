@@ -39,7 +39,7 @@ def build_api(site: Site) -> FastAPI:
     _add_search(api, site)
     _add_jobs(api, site)
 
-    @api.get("/status")
+    @api.get("/status", tags=["library"])
     def status() -> Status:
         """What the library holds, and which files could not be read and why."""
         return Status.model_validate(service.status(site.library))
@@ -50,7 +50,7 @@ def build_api(site: Site) -> FastAPI:
 def _add_search(api: FastAPI, site: Site) -> None:
     places = BoundedSemaphore(_WAITING)
 
-    @api.post("/search", responses=_problems(404, 415, 422, 503))
+    @api.post("/search", tags=["search"], responses=_problems(404, 415, 422, 503))
     def search(
         clip: Clips,
         video: Videos,
@@ -79,24 +79,24 @@ def _add_search(api: FastAPI, site: Site) -> None:
 
 
 def _add_jobs(api: FastAPI, site: Site) -> None:
-    @api.post("/jobs", status_code=202, responses=_problems(403, 409, 422))
+    @api.post("/jobs", tags=["jobs"], status_code=202, responses=_problems(403, 409, 422))
     def index(request: IndexRequest, response: Response) -> Job:
         """Index a folder in the background: what is new, changed, moved or gone. One run goes on at a time."""
         job = _job(site, start_indexing(site, request.path))
         response.headers["location"] = f"{PREFIX}/jobs/{job.id}"
         return job
 
-    @api.get("/jobs")
+    @api.get("/jobs", tags=["jobs"])
     def jobs() -> list[Job]:
         """The indexing run that goes on and those before it since the server was started, oldest first."""
         return [Job.of(state) for state in site.indexing.states()]
 
-    @api.get("/jobs/{job_id}", responses=_problems(404))
+    @api.get("/jobs/{job_id}", tags=["jobs"], responses=_problems(404))
     def job(job_id: str) -> Job:
         """How far a run is, or what it did."""
         return _job(site, job_id)
 
-    @api.delete("/jobs/{job_id}", status_code=202, responses=_problems(404))
+    @api.delete("/jobs/{job_id}", tags=["jobs"], status_code=202, responses=_problems(404))
     def stop(job_id: str) -> Job:
         """Stop a run after the video it is at; what is in the library by then stays."""
         if _job(site, job_id).status == "running":

@@ -187,7 +187,10 @@ def test_the_documentation_needs_no_other_machine(client):
     for asset in ("swagger-ui-bundle.js", "swagger-ui.css"):
         assert f"/api/v1/assets/{asset}" in page
         assert client.get(f"/api/v1/assets/{asset}").status_code == 200
-    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    document = client.get("/api/v1/openapi.json").json()
+    form = next(schema for name, schema in document["components"]["schemas"].items() if name.startswith("Body_search"))
+    assert form["properties"]["clip"]["items"]["format"] == "binary"
+    paths = document["paths"]
     assert set(paths) == {"/search", "/status", "/jobs", "/jobs/{job_id}"}
     for operations in paths.values():
         for operation in operations.values():
