@@ -1,4 +1,6 @@
+import base64
 import errno
+import io
 import json
 import os
 import re
@@ -13,6 +15,7 @@ from contextlib import closing
 import pytest
 import torch
 
+from app.accounts import Accounts
 from app.cli import main
 from encoder.checkpoint import load_encoder, save_encoder
 from encoder.clips import ClipSpec
@@ -521,3 +524,22 @@ def test_the_program_starts_without_the_heavy_modules():
     script = "import sys, app.cli; print({'torch', 'faiss', 'av', 'gradio', 'sqlalchemy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+# Accounts
+
+
+def test_an_account_is_printed_as_a_line_that_the_server_takes(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("s:cret\n"))
+    code, out, err = run("account", "ann")
+    assert (code, err) == (0, "")
+    (tmp_path / "accounts").write_text(out)
+    given = base64.b64encode(b"ann:s:cret").decode()
+    assert Accounts.of([], tmp_path / "accounts").user(f"Basic {given}") == "ann"
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert sentence(run("account", "ann")) == "no password came in; type one, or pipe it in"
+    assert "'a:b' can't be a name" in usage(run("account", "a:b"))
+
+
+def test_a_file_of_accounts_that_can_not_be_read_is_one_sentence(run, tmp_path):
+    assert "none: No such file" in sentence(run("serve", "--auth-file", tmp_path / "none"))
