@@ -10,6 +10,7 @@ from threading import Lock, Thread
 
 from encoder.errors import WorldError
 
+_log = logging.getLogger(__name__)
 OURS = "Something went wrong inside reelseek; the server's log says what."
 _REMEMBERED = 50  # jobs that have ended
 
@@ -113,3 +114,6 @@ class Job:
             self._state = self._past[ended.id] = ended
             while len(self._past) > _REMEMBERED:
                 self._past.popitem(last=False)
+        outcome = "stopped" if stopped else "failed" if error else "done"
+        facts = {"job": ended.id, "outcome": outcome, "seconds": round(seconds, 1)}
+        _log.info("job ended", extra=facts | {"failed_files": len(ended.failures)})

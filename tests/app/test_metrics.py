@@ -2,12 +2,14 @@ import io
 import json
 import logging
 import threading
+import time
 
 import pytest
 
 from app.logs import LogFormat, set_up_logs
 from app.metrics import Metrics
 from app.ui.folders import AllowedFolders
+from app.ui.job import Job
 from app.ui.observer import route_of
 from encoder.errors import WorldError
 
@@ -132,3 +134,22 @@ def test_an_error_of_ours_is_logged_as_json_with_its_traceback(json_log):
     (line,) = json_log()
     assert (line["level"], line["event"]) == ("ERROR", "it failed")
     assert "ZeroDivisionError" in line["exc_info"]
+
+
+def test_the_end_of_a_job_is_logged_without_the_names_of_its_files(json_log):
+    def work(job):
+        job.tell(0.5, "last private.mp4", ("private.mp4", "is no video"))
+
+    job = Job()
+    job_id = job.start("Indexing private", work)
+    wait_until(json_log)
+    (line,) = json_log()
+    assert (line["event"], line["job"], line["outcome"]) == ("job ended", job_id, "done")
+    assert line["failed_files"] == 1
+    assert "private" not in json.dumps(line)
+
+
+def wait_until(true):
+    deadline = time.monotonic() + 20
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.01)
