@@ -36,6 +36,7 @@ from indexer.query import embed_query
 from indexer.recent import RecentQueries, key_of
 from indexer.requests import Example, Examples, Filters, Mode, VideoRef, examples
 from indexer.search import Match, Query
+from indexer.stills import held, mode_for
 from indexer.stored import NoVideoError, stored_query
 from indexer.update import Failure, Progress, Update, UpdateReport
 from indexer.vector_file import CacheError
@@ -268,10 +269,12 @@ class Library:
             queries = [self.query_of(example) for example in [*wanted, *unwanted]]
             among = self.catalog.clip_ids(passing(self.catalog, filters)) if filters and filters.given else None
             index, spec, config = self.current_index(), self.checkpoint.spec, self.checkpoint.config
-            given = queries[: len(wanted)], queries[len(wanted) :]
+            how = mode_for(mode, queries[: len(wanted)], spec, config.look_dim)
+            shown = [held(query, spec) for query in queries]
+            given = shown[: len(wanted)], shown[len(wanted) :]
 
             def best(depth: int) -> list[Match]:
-                return search_in(mode, *given, self.catalog, index, depth, spec, config, among)
+                return search_in(how, *given, self.catalog, index, depth, spec, config, among)
 
             return page(best, k, offset)
 
