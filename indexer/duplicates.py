@@ -26,6 +26,7 @@ _ALIKE = 0.7  # similarity of a clip that is named
 _VIDEOS = 16  # that each video is compared with
 _FAILURES, _TRIES = 4, 40  # moments of a pair of videos that are compared in vain, and at all, before it is left
 _CLEARLY = 0.04  # agreement by which footage is better than a repetition of its movement
+_SURE, _SURE_OF_SHORT, _LONG_S = 0.93, 0.97, 4.0  # agreement of what is no other take; a long stretch says more
 _WHOLE = 0.9  # share of a video that a stretch covers which makes it a copy of all of it
 
 Kind = Literal["identical", "whole", "partial"]
@@ -170,7 +171,7 @@ def stretches(a: Reel, b: Reel, hits: Hits) -> list[Stretch]:
             failed += 1
         else:
             found.append(stretch)
-    return [one for one in found if not any(_repeats(one, other) for other in found)]
+    return [one for one in found if _is_sure(one) and not any(_repeats(one, other) for other in found)]
 
 
 def _most_named(others: Ids, alike: NDArray[np.float32]) -> list[int]:
@@ -195,6 +196,11 @@ def _between(a: int, b: int, hits: Hits, reels: Reels) -> list[Shared]:
 
 def _covers(span: Span, reel: Reel) -> bool:
     return span.duration >= _WHOLE * reel.end
+
+
+def _is_sure(stretch: Stretch) -> bool:
+    """Whether this is no other take: a person who repeats a short movement at the same place agrees by 0.9 and more."""
+    return stretch.score >= (_SURE if stretch.a.duration >= _LONG_S else _SURE_OF_SHORT)
 
 
 def _repeats(one: Stretch, other: Stretch) -> bool:

@@ -4,6 +4,7 @@ import pytest
 
 from encoder.clips import ClipSpec, Span
 from encoder.video import read_clips
+from indexer import duplicates
 from indexer.coverage import cover
 from indexer.duplicates import Shared, find_shared, grouped
 from indexer.library import Library
@@ -133,3 +134,22 @@ def test_identical_files_are_a_group_or_part_of_a_larger_one():
     groups = grouped([shared(1, 2, True)], copied=[2, 9])
     assert [(group.kind, group.videos) for group in groups] == [("whole", [1, 2]), ("identical", [9])]
     assert grouped([]) == []
+
+
+# Footage or another take
+
+
+@pytest.mark.parametrize(("seconds", "score", "kept"), [(3, 0.96, 0), (3, 0.98, 1), (6, 0.9, 0), (6, 0.95, 1)])
+def test_a_short_stretch_has_to_agree_more_than_a_long_one(monkeypatch, seconds, score, kept):
+    stretch = Stretch(Span(0, seconds), Span(0, seconds), 1.0, False, score)
+    monkeypatch.setattr(duplicates, "trace", lambda *_: stretch)
+    assert len(duplicates.stretches(None, None, duplicates.Hits(np.zeros(1), np.zeros(1)))) == kept
+
+
+def test_a_repetition_of_the_movement_gives_way_to_the_footage(monkeypatch):
+    repeated = Stretch(Span(0, 6), Span(3, 9), 1.0, False, 0.94)
+    footage = Stretch(Span(0, 6), Span(0, 6), 1.0, False, 0.99)
+    traced = {3.0: repeated, 0.0: footage}
+    monkeypatch.setattr(duplicates, "trace", lambda a, b, in_a, in_b: traced[in_b])
+    hits = duplicates.Hits(np.zeros(2), np.array([3.0, 0.0]))
+    assert duplicates.stretches(None, None, hits) == [footage]
