@@ -94,6 +94,7 @@ def recognise_by_finetuning(
         CacheError: the frames can't be kept.
     """
     started, date = time.monotonic(), datetime.now(UTC)
+    _require_device(device)
     with TemporaryDirectory() if work is None else nullcontext(work) as place:
         trial = read_trial(manifest, checkpoint, pool, progress, folds, Path(place))
         probed = probe_scores(trial, seeds, progress)
@@ -101,6 +102,18 @@ def recognise_by_finetuning(
     found = {"fine-tuned": tuned, "linear probe": probed.pop("encoder"), **probed}
     method = _FINETUNING.format(epochs=epochs)
     return _recognition(manifest, checkpoint, trial, found, method, seeds, command, started, date)
+
+
+def _require_device(name: str | None) -> None:
+    """Refuse a device that is not there before the work begins."""
+    import torch
+
+    from training.errors import TrainingError
+
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without it
+        raise TrainingError(f"device {name!r} can't be used here; give cpu, or cuda where there is a GPU") from error
 
 
 def _finetuned(

@@ -14,6 +14,7 @@ from app.report.write import write_recognition
 from encoder.baselines import BASELINES
 from encoder.checkpoint import load_encoder
 from encoder.decoding import DecodePool
+from training.errors import TrainingError
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,13 @@ def test_fine_tuning_has_the_probes_beside_it(manifest, checkpoint, pool, work, 
     assert seen == [(3, [(16, 37, 37, 3)] * 2)]
     assert "3 epochs" in found.method
     assert recognition_verdict(found).startswith("The right class is named for 100.0 % of the videos")
+
+
+@pytest.mark.parametrize("device", ["nowhere", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused_before_anything_is_read(manifest, checkpoint, device):
+    rows = manifest("path,label,split", *SPLIT)
+    with pytest.raises(TrainingError, match=f"device '{device}' can't be used here; give cpu"):
+        recognise_by_finetuning(rows, checkpoint, None, "c", lambda *_: None, device=device)
 
 
 # Reports
