@@ -33,9 +33,8 @@ def build_evaluate_tab(site: Site, tab: gr.Tab, page: gr.Blocks) -> None:
                 allow_custom_value=True, elem_id="rs-manifest",
             )  # fmt: skip
             encoders = gr.Dropdown(
-                _encoder_choices(site), value=[site.library.checkpoint.fingerprint], multiselect=True,
-                max_choices=_MOST, label="Encoders",
-                info="The first is judged, further ones are compared with it. None: the library's own.",
+                _encoder_choices(site), value=[], multiselect=True, max_choices=_MOST, label="Encoders",
+                info="The first is judged, further ones are compared with it. None chosen: the library's own.",
                 elem_id="rs-encoders",
             )  # fmt: skip
         uploaded = gr.File(

@@ -16,7 +16,9 @@ from app.access import Access
 from app.accounts import Accounts
 from app.media import Decoders
 from app.settings import Settings
-from app.ui import evaluate_tab, library_view, library_work, search_tab
+from app.training_run import TrainingProgress, TrainingRequest
+from app.trainings import TrainingState
+from app.ui import evaluate_tab, library_view, library_work, search_tab, train_tab, train_view
 from app.ui.folders import AllowedFolders, FolderError
 from app.ui.job import Job, JobError
 from app.ui.server import ServerError, build_app, run
@@ -377,3 +379,50 @@ def test_a_port_in_use_is_one_sentence(settings):
 def test_a_folder_that_does_not_exist_is_one_sentence(settings, tmp_path):
     with pytest.raises(FolderError, match="is no folder"):
         run(settings, "127.0.0.1", 0, Access(), [tmp_path / "none"])
+
+
+# Training
+
+
+def test_a_run_is_started_on_all_videos_of_allowed_folders_only(site, folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(site.trainings, "start", lambda request: asked.append(request) or "run")
+    assert train_tab.start_training(site, [str(folder)], "tiny", 5, None) == "run"
+    [request] = asked
+    assert (request.recipe, request.steps, request.folders) == ("tiny", 5, [str(folder)])
+    assert str(folder / "long.mp4") in request.files
+    assert request.batch == len(request.files) < 16  # as many as there are
+    for folders, recipe, steps, batch, sentence in (
+        ([], "tiny", 0, 0, "Choose a folder"), (["/etc"], "tiny", 0, 0, "outside"),
+        ([str(folder)], "x", 0, 0, "recipe"), ([str(folder)], "tiny", 0, 1, "above 1"), ([str(folder)], "tiny", -1, 0, "above 0"),
+    ):  # fmt: skip
+        with pytest.raises(WorldError, match=sentence):
+            train_tab.start_training(site, folders, recipe, steps, batch)
+
+
+def test_a_run_is_told_as_it_is():
+    request = TrainingRequest("tiny", ["films"], ["a.mp4"])
+
+    def told(how, running, **more):
+        progress = TrainingProgress(how, "steps", 3, 9, unreadable=2, **more)
+        return train_view.told(TrainingState("<run>", request, progress, running, None))
+
+    assert 'aria-valuenow="33"' in told("running", True)
+    assert "&lt;run&gt; was broken off; Resume" in told("running", False)
+    assert "is stopped; Resume goes on from there. 2 videos could not be read" in told("stopped", False)
+    assert "ended early: the loss became nan" in told("failed", False, error="the loss became nan")
+
+
+def test_curves_have_a_point_a_step_and_a_point_a_probe():
+    rows = [{"step": i, "loss": 2.0, **({"recall": 0.5} if i % 2 else {})} for i in range(4)]
+    assert train_view.loss_curve(rows)["loss"].tolist() == [2.0] * 4
+    assert train_view.recall_curve(rows).to_numpy().tolist() == [[1, 50], [3, 50]]
+    assert len(train_view.loss_curve(rows * 1000)) <= 300
+
+
+# Folders of the library
+
+
+def test_a_folder_outside_the_allowed_ones_is_not_removed(site):
+    with pytest.raises(FolderError, match="outside the folders"):
+        library_work.start_forgetting(site, "/etc")
