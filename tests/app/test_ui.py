@@ -394,7 +394,8 @@ def test_a_run_is_started_on_all_videos_of_allowed_folders_only(site, folder, mo
     assert request.batch == len(request.files) < 16  # as many as there are
     for folders, recipe, steps, batch, sentence in (
         ([], "tiny", 0, 0, "Choose a folder"), (["/etc"], "tiny", 0, 0, "outside"),
-        ([str(folder)], "x", 0, 0, "recipe"), ([str(folder)], "tiny", 0, 1, "above 1"), ([str(folder)], "tiny", -1, 0, "above 0"),
+        ([str(folder)], "x", 0, 0, "recipe"), ([str(folder)], "tiny", 0, 1, "above 1"),
+        ([str(folder)], "tiny", -1, 0, "above 0"),
     ):  # fmt: skip
         with pytest.raises(WorldError, match=sentence):
             train_tab.start_training(site, folders, recipe, steps, batch)
