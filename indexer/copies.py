@@ -14,11 +14,15 @@ from encoder.clips import ClipSpec, Span
 from indexer.align import Segment
 from indexer.footage import BEYOND_S, SAME, Film, compare, refined
 from indexer.lookup import Clips
+from indexer.rarity import weights_of
 from indexer.search import Found, Match, Query, align_videos
 from indexer.sightings import sightings
 
-_COMPARED = 24  # parts that embeddings propose, and as many that pictures do
+_COMPARED = 24  # parts that embeddings propose, ...
+_SIGHTED = 12  # ... and that pictures do, of each piece of the query
+_MOMENTS = 64  # of a query
 _LOOKED_THROUGH_S = 3600.0  # of the videos that embeddings find most alike
+_PIECE_S = 3.0
 _BACKWARDS = 0.5  # factor on the score of what runs backwards: it is the same footage, but not the same scene
 
 
@@ -36,10 +40,12 @@ def copies_among(
     """Those of the videos that show footage of a query.
 
     A score is the share of the query that a segment shows, times how well its pictures agree; half of that backwards.
+    In the share, what many videos show counts less, see `rarity`.
     """
     found = align_videos(query, usual, catalog, videos, spec)
     parts = [*_aligned(found), *_sighted(found, query, catalog, spec)]
-    return _matches([(one.found, copy) for one in parts if (copy := _copy(one, query, catalog, spec))])
+    matches = _matches([(one.found, copy) for one in parts if (copy := _copy(one, query, catalog, spec))])
+    return _weighed(matches, query.span)
 
 
 def _aligned(found: Sequence[Found]) -> list[_Part]:
@@ -47,9 +53,12 @@ def _aligned(found: Sequence[Found]) -> list[_Part]:
     return sorted(parts, key=lambda part: -part.segment.score)[:_COMPARED]
 
 
-def _sighted(found: Sequence[Found], query: Query, catalog: Clips, spec: ClipSpec) -> list[_Part]:
+def _sighted(found: Sequence[Found], query: Query, catalog: Clips, spec: ClipSpec) -> Iterator[_Part]:
+    """The best parts for all of the query and for each piece: what many videos show must not crowd out the rest."""
     parts = [_Part(one, segment) for one in _first_hour(found) for segment in _sightings(one, query, catalog, spec)]
-    return sorted(parts, key=lambda part: -part.segment.score)[:_COMPARED]
+    ranked = sorted(parts, key=lambda part: -part.segment.score)
+    for piece in _pieces(query.span):
+        yield from [part for part in ranked if part.segment.query == piece][:_SIGHTED]
 
 
 def _first_hour(found: Sequence[Found]) -> Iterator[Found]:
@@ -66,7 +75,16 @@ def _sightings(found: Found, query: Query, catalog: Clips, spec: ClipSpec) -> li
     packed = catalog.sketches(found.video_id, Span(0.0, found.end)) if strip else []
     if not strip or not packed:
         return []
-    return sightings(strip.film, query.span, Film.from_sketches(packed, spec.fps), spec.fps)
+    film = Film.from_sketches(packed, spec.fps)
+    return [one for span in _pieces(query.span) for one in sightings(strip.film, span, film, spec.fps)]
+
+
+def _pieces(span: Span) -> list[Span]:
+    """All of a query, and short parts of a longer one, of which a video may show some."""
+    if span.duration < 1.3 * _PIECE_S:
+        return [span]
+    starts = np.linspace(span.start, span.end - _PIECE_S, max(2, round(2 * span.duration / _PIECE_S) - 1)).tolist()
+    return [span, *(Span(start, start + _PIECE_S) for start in starts)]
 
 
 def _copy(part: _Part, query: Query, catalog: Clips, spec: ClipSpec) -> Segment | None:
@@ -83,8 +101,7 @@ def _copy(part: _Part, query: Query, catalog: Clips, spec: ClipSpec) -> Segment 
     if agreement is None or agreement.total < SAME:
         return None
     exact = refined(forwards, agreement, part.found.end)
-    share = min(1.0, exact.query.duration / query.span.duration)
-    exact = replace(exact, score=share * agreement.total * (_BACKWARDS if backwards else 1.0))
+    exact = replace(exact, score=agreement.total * (_BACKWARDS if backwards else 1.0))
     return _turned(exact, query.span) if backwards else exact
 
 
@@ -96,10 +113,30 @@ def _turned(segment: Segment, span: Span) -> Segment:
 
 
 def _matches(copies: Sequence[tuple[Found, Segment]]) -> list[Match]:
-    """The videos with their segments, best first; of those that overlap the best one."""
+    """The videos with their segments: of those that overlap, the one that shows most of the query."""
     kept: dict[int, Match] = {}
-    for found, segment in sorted(copies, key=lambda pair: -pair[1].score):
+    for found, segment in sorted(copies, key=lambda pair: -pair[1].score * pair[1].query.duration):
         match = kept.setdefault(found.video_id, Match(found.video_id, [], along=found.along))
         if not any(segment.video.shared(other.video) for other in match.segments):
             match.segments.append(segment)
     return list(kept.values())
+
+
+def _weighed(matches: Sequence[Match], span: Span) -> list[Match]:
+    """Each segment's score times the share of the query that it shows."""
+    moments = span.start + (np.arange(_MOMENTS) + 0.5) * span.duration / _MOMENTS
+
+    def shown(segment: Segment) -> NDArray[np.float64]:
+        return ((moments >= segment.query.start) & (moments < segment.query.end)).astype(np.float64)
+
+    by_video = [np.max([shown(segment) for segment in match.segments], 0) for match in matches]
+    weights = weights_of(np.stack(by_video, 1)) if by_video else np.ones(_MOMENTS)
+
+    def weighed(segment: Segment) -> Segment:
+        return replace(segment, score=segment.score * float(shown(segment) @ weights / weights.sum()))
+
+    found = [[weighed(segment) for segment in match.segments] for match in matches]
+    return [
+        replace(match, segments=sorted(segments, key=lambda segment: -segment.score))
+        for match, segments in zip(matches, found, strict=True)
+    ]

@@ -34,6 +34,7 @@ _NOISE = 2e-3  # of a correlation: lines as good as that are equally good, and t
 _FEWEST = 3  # pictures of the video
 SAME = 0.8  # agreement of what is the same footage, edited or not
 _LOOK = 3.0  # by which look counts as less alike: pictures of one place are much alike anyway
+_ABOVE_LOOK = 0.25  # most by which agreement exceeds look: a cut from black moves alike whatever comes after it
 _MOVES = 1.0  # grey levels by which pixels vary over time: there, motion and look weigh alike
 
 Seconds = NDArray[np.float64]
@@ -138,7 +139,8 @@ class Agreement:
 def total_agreement(motion: Any, look: Any, moves: Any) -> Any:
     """The same of arrays, or of numbers."""
     weight = moves**2 / (moves**2 + _MOVES**2)
-    return weight * motion + (1 - weight) * (1 - _LOOK * (1 - look))
+    total = weight * motion + (1 - weight) * (1 - _LOOK * (1 - look))
+    return np.minimum(total, look + _ABOVE_LOOK)
 
 
 def sketches(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -269,9 +271,8 @@ def _different(numbers: NDArray[np.intp], count: int) -> tuple[NDArray[np.intp],
 
 
 def _alike(one: Grey, other: Grey) -> float:
-    """The mean correlation of pictures (M, K * K), one by one."""
-    a, b = one - one.mean(1, keepdims=True), other - other.mean(1, keepdims=True)
-    return float(((a * b).sum(1) / np.sqrt((a**2).sum(1) * (b**2).sum(1) + 1e-6)).mean())
+    """The correlation of pictures (M, K * K), each less its mean, so that one of a single colour does not count."""
+    return _correlation(one - one.mean(1, keepdims=True), other - other.mean(1, keepdims=True))
 
 
 def _correlation(one: Grey, other: Grey) -> float:

@@ -6,7 +6,7 @@ Sizes: Q query windows, V clips of a video, D embedding.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -21,6 +21,7 @@ from indexer.catalog import Embeddings
 from indexer.footage import BEYOND_S, Film, compare, refined
 from indexer.lookup import Clips, Lookup
 from indexer.ranges import Ids
+from indexer.rarity import EQUAL, Rarity, weights_of
 from indexer.readings import Reading
 
 _HITS = 200  # clips looked up for each query window
@@ -85,7 +86,7 @@ def search(query: Query, catalog: Clips, index: Lookup, k: int, spec: ClipSpec) 
 def candidates(
     query: Query, usual: NDArray[np.float32], catalog: Clips, index: Lookup, k: int, among: Ids | None = None
 ) -> list[int]:
-    """The videos worth aligning to find the k best: by the excess of their best hit, summed over a reading's windows.
+    """The videos worth aligning to find the k best: by the excess of their best hits, rare windows counting most.
 
     Each reading names its own, the query as it is more than the guesses; with `among`, those of clips that are in it.
     There are k or more, unless fewer exist.
@@ -123,7 +124,7 @@ def _most_promising(excess: NDArray[np.float32], ids: NDArray[np.int64], video_o
     videos, of_clip = np.unique([video_of.get(clip, -1) for clip in clips.tolist()], return_inverse=True)
     best = np.zeros((len(ids), len(videos)))
     np.maximum.at(best, (np.arange(len(ids))[:, None], of_clip[which].reshape(ids.shape)), excess)
-    ranked = videos[np.lexsort((videos, -best.sum(0)))]
+    ranked = videos[np.lexsort((videos, -(weights_of(best) @ best)))]
     return [int(video) for video in ranked if video >= 0]
 
 
@@ -136,6 +137,7 @@ class Found:
     reading: Reading
     segments: list[Segment]
     along: Along
+    rarity: Rarity = EQUAL  # of the query's moments among all the videos aligned
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ def align_videos(
 ) -> list[Found]:
     """What each video shows of the query, in the reading that fits it best; nothing of those just removed."""
     found: list[Found] = []
+    nearest: list[NDArray[np.float32]] = []
     for start in range(0, len(video_ids), _ALIGNED_AT_ONCE):
         shown = [
             _Shown(
@@ -161,8 +164,10 @@ def align_videos(
             )
             for video_id, (spans, embeddings) in catalog.clips_of_videos(video_ids[start : start + _ALIGNED_AT_ONCE])
         ]
+        nearest += [one.excess[query.parts[0]].max(1) for one in shown]
         found += _aligned(query, shown)
-    return found
+    rarity = Rarity.among(nearest, query.readings[0].timeline)
+    return [replace(one, rarity=rarity) for one in found]
 
 
 def _aligned(query: Query, shown: Sequence[_Shown]) -> Iterator[Found]:
@@ -213,18 +218,20 @@ def _trust(number: int) -> float:
 
 def looked_at(found: Sequence[Found], catalog: Clips, spec: ClipSpec) -> list[Match]:
     """The matches after a look at the pictures of the best segments: what shows the query's rises, and gets finer."""
-    segments = {(one.video_id, number): segment for one in found for number, segment in enumerate(one.segments)}
-    ranked = sorted(segments, key=lambda key: -segments[key].score)
+    counts = {(one.video_id, i): one.rarity.of(part.query) for one in found for i, part in enumerate(one.segments)}
+    segments = {(one.video_id, i): part for one in found for i, part in enumerate(one.segments)}
+    ranked = sorted(segments, key=lambda key: -counts[key] * segments[key].score)
     first = [key for key in ranked if not key[1]][:_VIDEOS]
     best = list(dict.fromkeys([*first, *ranked]))[:_LOOKED_AT]
     by_video = {one.video_id: one for one in found}
     for video_id, number in best:
         one = by_video[video_id]
         segments[video_id, number] = _looked_at(one, segments[video_id, number], catalog, spec)
+    weighed = {key: replace(part, score=counts[key] * part.score) for key, part in segments.items()}
     return [
         Match(
             one.video_id,
-            sorted((segments[one.video_id, i] for i in range(len(one.segments))), key=_by_score),
+            sorted((weighed[one.video_id, i] for i in range(len(one.segments))), key=_by_score),
             along=one.along,
         )
         for one in found

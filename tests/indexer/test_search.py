@@ -108,6 +108,20 @@ def test_every_video_asked_for_is_aligned_however_many_there_are(films):
     assert max(aligned, key=lambda one: one.segments[0].score).video_id == 3
 
 
+def test_what_many_videos_share_does_not_win_against_what_the_query_shows_beside_it():
+    many = Films(60)
+    many.embeddings[10:, :3] = many.embeddings[10, :3]  # begin alike
+    index = VectorIndex(DIM, 0)
+    index.add(np.arange(60 * CLIPS), many.embeddings.reshape(-1, DIM))
+    many.index = index
+    query = reading(np.concatenate([many.embeddings[10, :3], spoilt(many.embeddings[5, 3:], 0.7)]))
+    best, *others = found(many, query)
+    assert best.video_id == 5
+    assert all(other.score < 0.5 * best.score for other in others)
+    (shared, *_) = found(many, reading(many.embeddings[10, :3]))
+    assert shared.score == pytest.approx(1, abs=0.01)  # searched for alone
+
+
 def test_a_video_without_clips_has_no_segments(films):
     films_now = Films(1)
     films_now.clips_of_videos = lambda _: iter(())

@@ -1,0 +1,46 @@
+"""What many videos share, an intro or black frames, does not win against what the query shows beside it."""
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.copies import write_video
+from indexer.requests import Mode
+
+FPS, SIZE, FILES = 8, (64, 48), 50
+
+
+def drift(seed, seconds=3.0):
+    """Frames of blots that come and go at random before a place of their own."""
+    rng = np.random.default_rng(seed)
+    place = cv2.resize(rng.uniform(40, 210, (3, 4, 3)).astype(np.float32), SIZE)
+    keys = [cv2.resize(rng.normal(0, 60, (5, 6, 1)).astype(np.float32), SIZE) for _ in range(int(seconds * 3) + 2)]
+    at = np.arange(round(seconds * FPS)) / FPS * 3
+    moving = [keys[int(t)] * (1 - t % 1) + keys[int(t) + 1] * (t % 1) for t in at]
+    return np.stack([place + each[..., None] for each in moving]).clip(0, 255).astype(np.uint8)
+
+
+INTROS = {"an intro": drift(1000), "black frames": np.zeros_like(drift(1000))}
+
+
+@pytest.fixture(params=list(INTROS))
+def shared(request, library, videos, tmp_path):
+    """A library of 50 files that begin alike, and one of what comes after that in the query; and the query."""
+    intro = INTROS[request.param]
+    for number in range(FILES):
+        write_video(videos / f"{number}.mp4", np.concatenate([intro, drift(number)]), FPS, 20)
+    scene = drift(77)
+    write_video(videos / "right.mp4", np.concatenate([drift(78), scene, drift(79)]), FPS, 20)
+    query = tmp_path / "query.mp4"
+    write_video(query, np.concatenate([intro, scene]), FPS, 30)
+    library.add([videos])
+    return library, query
+
+
+def test_the_scene_beside_it_is_found_before_what_50_files_share(shared):
+    library, query = shared
+    first, *others = library.search(query, mode=Mode.COPY, k=FILES + 10)
+    assert library.catalog.paths([first.video_id])[first.video_id][0].endswith("right.mp4")
+    assert first.segments[0].video.start == pytest.approx(3, abs=0.2)
+    assert first.score > 0.4
+    assert all(other.score < 0.6 * first.score for other in others)
