@@ -1,7 +1,10 @@
 """Files of the library that are the same, as HTML."""
 
+from collections.abc import Sequence
 from html import escape
+from typing import Any
 
+from app.progress import clock
 from app.text import file_name, shown
 from app.ui import fragments
 from app.ui.library_view import size
@@ -27,6 +30,24 @@ def duplicates(library: Library) -> str:
     )
     listed = "".join(_group(videos[i], groups[i], sizes[i]) for i in order)
     return f'<p class="rs-hint">{told}</p><ul class="rs-folders">{listed}</ul>'
+
+
+def shared(groups: Sequence[dict[str, Any]]) -> str:
+    """Files that share footage: whole copies that were edited, and parts with their times."""
+    rows = "".join(
+        f"<li><div><strong>{'Copies of all of it' if group['kind'] == 'whole' else 'Parts in common'}</strong>"
+        f"{''.join(map(_segment, group['segments']))}</div></li>"
+        for group in groups[:_SHOWN]
+    )
+    return f'<section class="rs-section"><h3>Shared footage</h3><ul class="rs-folders">{rows}</ul></section>'
+
+
+def _segment(segment: dict[str, Any]) -> str:
+    ends = (
+        f"{escape(file_name(segment[end]))}, {clock(segment[f'{end}_start'])} – {clock(segment[f'{end}_end'])}"
+        for end in ("a", "b")
+    )
+    return f'<span class="rs-hint">{" · ".join(ends)}</span>'
 
 
 def _group(video: Video, paths: list[str], each: int) -> str:

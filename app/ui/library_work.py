@@ -3,9 +3,12 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from app.encoders import KnownEncoder
 from app.progress import clock
+from app.shared_footage import duplicates
 from app.text import file_name, shown
 from app.ui import fragments
 from app.ui.folders import FolderError
@@ -22,6 +25,13 @@ class AdoptionReport:
     encoder: str
     update: UpdateReport
     missing: int  # files that were not there, and are no longer in the library
+
+
+@dataclass(frozen=True)
+class SharedFootage:
+    """Groups of files that share footage and are not the same, as `reelseek duplicates --json` gives them."""
+
+    groups: list[dict[str, Any]]
 
 
 def start_indexing(site: Site, text: str | None) -> str:
@@ -80,6 +90,21 @@ def start_forgetting(site: Site, path: str) -> str:
     return site.indexing.start(f"Removing {file_name(path)}", work)
 
 
+def start_comparing(site: Site) -> str:
+    """Look for footage that files of the library share; the id of the job.
+
+    Raises:
+        JobError: another piece of work goes on in the library.
+    """
+
+    def work(job: Job) -> SharedFootage:
+        job.tell(0.0, "Comparing")
+        tell = partial(_tell_clips, job)
+        return SharedFootage([group for group in duplicates(site.library, tell) if group["kind"] != "identical"])
+
+    return site.indexing.start("Looking for shared footage", work)
+
+
 def start_adoption(site: Site, encoder: KnownEncoder) -> str:
     """Index the library anew with another encoder, which takes over at the end; the id of the job.
 
@@ -101,6 +126,10 @@ def start_adoption(site: Site, encoder: KnownEncoder) -> str:
     return site.indexing.start(f"Indexing all videos anew with encoder {checkpoint.name}", work)
 
 
+def _tell_clips(job: Job, done: int, total: int) -> None:
+    job.tell(done / max(1, total), f"{done:,} of {total:,} clips")
+
+
 def outcome(state: JobState) -> str:
     """What the last piece of work did, in a sentence."""
     result = state.result
@@ -114,6 +143,8 @@ def outcome(state: JobState) -> str:
                            "disk is not mounted.")
             for root in result.kept
         )  # fmt: skip
+    if isinstance(result, SharedFootage):
+        return _done(state, f"{len(result.groups):,} groups of files share footage, see Duplicates")
     if isinstance(result, int):
         return fragments.note(f"{state.title} is done: {result:,} files are forgotten; the disk is as it was.", "good")
     return fragments.progress(state)

@@ -18,7 +18,7 @@ from app.media import Decoders
 from app.settings import Settings
 from app.training_run import TrainingProgress, TrainingRequest
 from app.trainings import TrainingState
-from app.ui import evaluate_tab, library_view, library_work, search_tab, train_tab, train_view
+from app.ui import duplicates_view, evaluate_tab, library_view, library_work, search_tab, train_tab, train_view
 from app.ui.folders import AllowedFolders, FolderError
 from app.ui.job import Job, JobError
 from app.ui.server import ServerError, build_app, run
@@ -427,3 +427,13 @@ def test_curves_have_a_point_a_step_and_a_point_a_probe():
 def test_a_folder_outside_the_allowed_ones_is_not_removed(site):
     with pytest.raises(FolderError, match="outside the folders"):
         library_work.start_forgetting(site, "/etc")
+
+
+def test_files_that_share_footage_are_looked_for_in_the_background_and_shown(site, folder, monkeypatch):
+    times = {"a_start": 0, "a_end": 2, "b_start": 1, "b_end": 3}
+    groups = [{"kind": "partial", "segments": [{"a": "/<a>.mp4", "b": "/b.mp4", **times}]}, {"kind": "identical"}]
+    monkeypatch.setattr(library_work, "duplicates", lambda library, tell: tell(1, 2) or groups)
+    library_work.start_comparing(site)
+    state = settled(site.indexing)
+    assert "1 groups of files share footage" in library_work.outcome(state)
+    assert "&lt;a&gt;.mp4, 0:00.0 – 0:02.0 · b.mp4, 0:01.0 – 0:03.0" in duplicates_view.shared(state.result.groups)
