@@ -46,6 +46,7 @@ def test_the_same_page_is_the_same_whichever_was_asked_for_before():
 def test_small_pages_make_up_a_larger_one():
     ranked, _ = searcher(200)
     assert page(ranked, 3, 0) + page(ranked, 3, 3) + page(ranked, 6, 6) == page(ranked, 12, 0)
+    assert page(ranked, 12, 6)[:6] == page(ranked, 12, 0)[6:]
     assert page(ranked, 20, 0) + page(ranked, 20, 20) == page(ranked, 40, 0)
 
 
