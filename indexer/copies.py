@@ -15,6 +15,7 @@ from indexer.align import Segment
 from indexer.footage import BEYOND_S, SAME, Film, compare, refined
 from indexer.lookup import Clips
 from indexer.rarity import weights_of
+from indexer.readings import Strip
 from indexer.search import Found, Match, Query, align_videos
 from indexer.sightings import sightings
 
@@ -32,6 +33,7 @@ class _Part:
 
     found: Found
     segment: Segment
+    strip: Strip | None  # of the query
 
 
 def copies_among(
@@ -49,13 +51,13 @@ def copies_among(
 
 
 def _aligned(found: Sequence[Found]) -> list[_Part]:
-    parts = [_Part(one, segment) for one in found for segment in one.segments]
+    parts = [_Part(one, segment, one.reading.strip) for one in found for segment in one.segments]
     return sorted(parts, key=lambda part: -part.segment.score)[:_COMPARED]
 
 
 def _sighted(found: Sequence[Found], query: Query, catalog: Clips, spec: ClipSpec) -> Iterator[_Part]:
     """The best parts for all of the query and for each piece: what many videos show must not crowd out the rest."""
-    parts = [_Part(one, segment) for one in _first_hour(found) for segment in _sightings(one, query, catalog, spec)]
+    parts = [part for one in _first_hour(found) for part in _sightings(one, query, catalog, spec)]
     ranked = sorted(parts, key=lambda part: -part.segment.score)
     for piece in _pieces(query.span):
         yield from [part for part in ranked if part.segment.query == piece][:_SIGHTED]
@@ -70,13 +72,16 @@ def _first_hour(found: Sequence[Found]) -> Iterator[Found]:
         yield one
 
 
-def _sightings(found: Found, query: Query, catalog: Clips, spec: ClipSpec) -> list[Segment]:
-    strip = found.reading.strip
-    packed = catalog.sketches(found.video_id, Span(0.0, found.end)) if strip else []
-    if not strip or not packed:
-        return []
+def _sightings(found: Found, query: Query, catalog: Clips, spec: ClipSpec) -> Iterator[_Part]:
+    """Of the query as it is, and of what the reading that fits best shows of it."""
+    strips = {id(strip): strip for strip in (query.readings[0].strip, found.reading.strip) if strip}
+    packed = catalog.sketches(found.video_id, Span(0.0, found.end)) if strips else []
+    if not packed:
+        return
     film = Film.from_sketches(packed, spec.fps)
-    return [one for span in _pieces(query.span) for one in sightings(strip.film, span, film, spec.fps)]
+    for strip in strips.values():
+        for span in _pieces(query.span):
+            yield from (_Part(found, one, strip) for one in sightings(strip.film, span, film, spec.fps))
 
 
 def _pieces(span: Span) -> list[Span]:
@@ -89,7 +94,7 @@ def _pieces(span: Span) -> list[Span]:
 
 def _copy(part: _Part, query: Query, catalog: Clips, spec: ClipSpec) -> Segment | None:
     """The segment made exact, if its pictures agree."""
-    strip, segment = part.found.reading.strip, part.segment
+    strip, segment = part.strip, part.segment
     around = Span(max(0.0, segment.video.start - BEYOND_S - spec.clip_s), segment.video.end + BEYOND_S)
     packed = catalog.sketches(part.found.video_id, around) if strip else []
     if not strip or not packed:
