@@ -73,6 +73,7 @@ def write_fits(encoder: str, fits: dict[str, Fit]) -> Path:
     """Keep the fits of an encoder in this package, by mode; returns the file."""
     document = {"format": FORMAT, "encoder": encoder, "modes": {mode: asdict(fit) for mode, fit in fits.items()}}
     path = _file(encoder)
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     return path
 

@@ -12,7 +12,7 @@ FIT = Fit(
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(confidence, "FOLDER", tmp_path)
+    monkeypatch.setattr(confidence, "FOLDER", tmp_path / "fits")
     return tmp_path
 
 
