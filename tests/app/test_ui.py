@@ -347,9 +347,10 @@ def test_of_a_report_only_its_own_files_are_served(client, site, library):
     assert client.get(f"/report/{folder.name}/..%2f..%2f..%2fencoder.safetensors").status_code == 404
 
 
-def test_an_encoder_that_is_not_there_is_refused(site, folder):
+def test_an_encoder_that_is_not_there_is_refused(site, folder, tmp_path):
+    (tmp_path / "up.csv").write_text(f"path,label\n{folder}/long.mp4,a\n")
     with pytest.raises(WorldError, match="no longer there"):
-        evaluate_tab.start_evaluating(site, str(folder / "list.csv"), None, ["0123456789ab"])
+        evaluate_tab.start_evaluating(site, None, str(tmp_path / "up.csv"), ["0123456789ab"])
 
 
 def test_a_manifest_that_lists_a_video_outside_is_refused(site, folder, tmp_path):
