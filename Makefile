@@ -4,7 +4,7 @@
 #   make demo                  a searchable library in the browser, of sample videos made on the spot
 #   make demo VIDEOS=~/Videos  the same with your own
 #   make test                  lint, types and tests
-#   make screenshots           the pictures of the page in docs/, anew
+#   make screenshots           the pictures of the page in docs/page, anew
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -45,7 +45,7 @@ browser:
 	echo "chromium could not be installed: the tests of the page are skipped" >&2
 
 screenshots: $(READY) browser
-	$(BIN)/python -m benchmarks.screenshots docs
+	$(BIN)/python -m benchmarks.screenshots docs/page
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info

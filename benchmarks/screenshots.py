@@ -1,4 +1,4 @@
-"""The pictures of the page that the README shows, made anew: `python -m benchmarks.screenshots [docs]`.
+"""The pictures of the page that the README shows, made anew: `python -m benchmarks.screenshots [docs/page]`.
 
 Made of sample videos, in a real browser: a search, a match that plays beside the clip, the library, the report of an
 evaluation, and a search on a phone.
@@ -35,7 +35,7 @@ _SCENE = 3  # of the first film, which is searched for
 def main() -> None:
     """Make all pictures."""
     parser = argparse.ArgumentParser(description="Make the README's pictures of the page.")
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs"), help="where they go")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/page"), help="where they go")
     folder = parser.parse_args().folder
     program = find_chromium()
     if program is None:
@@ -59,23 +59,23 @@ def take(browser: Browser, address: str, clip: Path, manifest: Path, folder: Pat
     visitor = _visitor(browser, folder, _LAPTOP)
     visitor.open(address)
     visitor.upload(clip)
-    visitor.picture("page")
-    yield "page"
+    visitor.picture("search")
+    yield "search"
     visitor.play()
-    visitor.picture("page-player")
-    yield "page-player"
+    visitor.picture("player")
+    yield "player"
     visitor.page.keyboard.press("Escape")
     visitor.go_to("Library")
-    visitor.picture("page-library")
-    yield "page-library"
+    visitor.picture("library")
+    yield "library"
     visitor.evaluate(manifest)
-    visitor.picture("page-evaluate")
-    yield "page-evaluate"
+    visitor.picture("evaluate")
+    yield "evaluate"
     visitor = _visitor(browser, folder, _PHONE, device_scale_factor=2, is_mobile=True, has_touch=True)
     visitor.open(address)
     visitor.upload(clip)
-    visitor.picture("page-phone")
-    yield "page-phone"
+    visitor.picture("phone")
+    yield "phone"
 
 
 def cut_scene(film: Path, span: Span, clip: Path) -> None:

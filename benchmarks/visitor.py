@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from encoder.clips import Span
 
-PATIENCE_MS = 30_000.0  # for anything a person waits for
+PATIENCE_MS = 60_000.0  # for anything a person waits for
 WORK_MS = 300_000.0  # for indexing and evaluating a few videos on a busy machine
 _PICTURES_IN_VIEW = """() => Promise.all([...document.images].filter(picture => {
     const box = picture.getBoundingClientRect(); return box.top < innerHeight && box.bottom > 0;
@@ -51,7 +51,7 @@ class Visitor:
 
     def upload(self, clip: Path) -> None:
         """Give a short example, which is searched for at once, and wait for the first result."""
-        with self._another_answer():
+        with self.another_answer():
             self.give(clip)
 
     def give(self, clip: Path) -> None:
@@ -62,8 +62,15 @@ class Visitor:
         """Set the in and out points, search for what lies between them, and wait for the first result."""
         for name, seconds in (("From", span.start), ("To", span.end)):
             self.page.get_by_role("slider", name=f"{name}, seconds").fill(f"{seconds:.2f}")
-        with self._another_answer():
+        with self.another_answer():
             self.page.get_by_role("button", name="Search", exact=True).click()
+
+    @contextmanager
+    def another_answer(self) -> Iterator[None]:
+        """Wait for the answer to what is done inside: not the one that is there already."""
+        self.page.evaluate("document.querySelectorAll('.rs-cards').forEach(cards => { cards.dataset.old = ''; })")
+        yield
+        self._await(self.page.locator(".rs-cards:not([data-old]) .rs-card").first)
 
     def play(self, card: int = 0) -> float:
         """Press a result's first moment; gives the second of the video at which it began to play."""
@@ -73,10 +80,10 @@ class Visitor:
         return float(self.match.get_attribute("data-began") or "nan")
 
     def evaluate(self, manifest: Path) -> None:
-        """Evaluate an uploaded manifest, and wait for the report."""
+        """Evaluate a manifest of the server, and wait for the report."""
         self.go_to("Evaluate")
-        self.page.locator("#rs-csv input[type=file]").set_input_files(manifest)
-        self.page.locator("#rs-csv").get_by_text(manifest.stem).first.wait_for()
+        self.page.get_by_label("Manifest on the server").fill(str(manifest))
+        self.page.keyboard.press("Enter")
         self.page.get_by_role("button", name="Evaluate", exact=True).click()
         self._await(self.page.get_by_role("heading", name="Verdict"))
 
@@ -104,13 +111,6 @@ class Visitor:
     @property
     def _tabs(self) -> Locator:
         return self.page.get_by_role("tablist").first
-
-    @contextmanager
-    def _another_answer(self) -> Iterator[None]:
-        """Wait for the answer to what is done inside: not the one that is there already."""
-        self.page.evaluate("document.querySelectorAll('.rs-cards').forEach(cards => { cards.dataset.old = ''; })")
-        yield
-        self._await(self.page.locator(".rs-cards:not([data-old]) .rs-card").first)
 
     def _await(self, wanted: Locator) -> None:
         """Wait for what long work brings.
