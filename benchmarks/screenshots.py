@@ -62,6 +62,7 @@ def take(browser: Browser, address: str, clip: Path, manifest: Path, folder: Pat
     visitor.picture("search")
     yield "search"
     visitor.play()
+    visitor.page.get_by_role("button", name="Pause").click()
     visitor.picture("player")
     yield "player"
     visitor.page.keyboard.press("Escape")

@@ -1,10 +1,11 @@
 """A person at the page: does what a person does, and finds things by what the page shows of them."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from encoder.clips import Span
 
@@ -85,7 +86,12 @@ class Visitor:
         self.page.get_by_label("Manifest on the server").fill(str(manifest))
         self.page.keyboard.press("Enter")
         self.page.get_by_role("button", name="Evaluate", exact=True).click()
-        self._await(self.page.get_by_role("heading", name="Verdict"))
+        self._await(self.report.get_by_role("heading", name=manifest.name))
+
+    @property
+    def report(self) -> FrameLocator:
+        """The report of an evaluation."""
+        return self.page.frame_locator("iframe[title='Report of the evaluation']")
 
     @property
     def match(self) -> Locator:
@@ -118,7 +124,9 @@ class Visitor:
         Raises:
             AssertionError: the page says in a message that it did not work.
         """
-        message = self.page.get_by_test_id("toast-body")
-        wanted.or_(message).first.wait_for(timeout=WORK_MS)
-        if message.count():
-            raise AssertionError(message.first.inner_text())
+        message, deadline = self.page.get_by_test_id("toast-body"), time.monotonic() + WORK_MS / 1000
+        while time.monotonic() < deadline and not wanted.is_visible():
+            if message.count():
+                raise AssertionError(message.first.inner_text())
+            self.page.wait_for_timeout(50)
+        expect(wanted).to_be_visible()
