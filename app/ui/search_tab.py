@@ -21,7 +21,12 @@ from indexer.requests import Mode
 
 _AT_ONCE = 2  # searches; further ones wait in Gradio's queue
 _SEARCHED_AT_ONCE_S = 20.0  # longer clips wait until their visitor has chosen a part
-_TO_RESULTS = "() => innerWidth < 700 && document.querySelector('#rs-results').scrollIntoView({behavior: 'smooth'})"
+_TO_RESULTS = """() => {
+  const found = document.querySelector('#rs-results [data-side]'), clip = document.querySelector('#rs-query video');
+  const of = address => (address || '').split(/[?#]/)[0];
+  if (innerWidth < 700 && found && clip && of(found.dataset.side) === of(clip.getAttribute('src')))
+    document.querySelector('#rs-results').scrollIntoView({behavior: 'smooth'});
+}"""  # on a phone they lie below the form; those of another clip are no answer
 _TO_TOP = "() => document.querySelector('#rs-results').scrollIntoView()"
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 _SEARCH: dict[str, Any] = {"concurrency_limit": _AT_ONCE, "concurrency_id": "search", "api_visibility": "private"}
@@ -72,7 +77,8 @@ def _wire_clip(site: Site, parts: Parts, page: gr.Blocks, search: Callable[..., 
         page.load(in_sentences(linked), None, parts.taken, **how),
     ]  # fmt: skip
     for way in ways:
-        way.success(in_sentences(at_once), parts.wish, parts.found, **_SEARCH, show_progress_on=parts.results)
+        done = way.success(in_sentences(at_once), parts.wish, parts.found, **_SEARCH, show_progress_on=parts.results)
+        done.success(None, None, None, js=_TO_RESULTS, api_visibility="private")
     parts.again.click(
         lambda: (None, None, gr.update(visible=True), gr.update(visible=False), ""), None,
         [parts.clip, chooser.upload, chooser.place, parts.asked, chooser.about], **_QUIET,
@@ -84,7 +90,7 @@ def _wire_search(parts: Parts, search: Callable[..., tuple[Any, ...]]) -> None:
         return search(clip, *others) if clip else (gr.skip(),) * len(parts.found)
 
     pressed = parts.find.click(in_sentences(search), parts.wish, parts.found, **_SEARCH, show_progress_on=parts.results)
-    pressed.success(None, None, None, js=_TO_RESULTS, api_visibility="private")  # on a phone they lie below the form
+    pressed.success(None, None, None, js=_TO_RESULTS, api_visibility="private")
     gr.on(
         [one.input for one in (parts.mode, *parts.filters)], in_sentences(filtered), parts.wish, parts.found, **_SEARCH
     )
