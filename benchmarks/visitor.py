@@ -42,6 +42,10 @@ class Visitor:
         """Names of all tabs."""
         return self._tabs.get_by_role("tab").all_inner_texts()
 
+    def parts(self) -> list[Locator]:
+        """The tabs inside the open tab."""
+        return self.page.get_by_role("tabpanel").get_by_role("tab").all()
+
     def index(self, folder: Path) -> None:
         """Add a folder in the Library tab, and wait until it is indexed."""
         self.go_to("Library")

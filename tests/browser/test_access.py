@@ -45,6 +45,10 @@ def test_axe_finds_nothing_serious_in_any_tab(come, collection, address, scheme)
         visitor.go_to(tab)
         visitor.picture(f"8-{scheme}-{tab.lower()}")
         found[tab] = findings(visitor)
+        for part in visitor.parts()[1:]:
+            part.click()
+            visitor.picture(f"8-{scheme}-{tab.lower()}-{part.inner_text().lower()}")
+            found[f"{tab}, {part.inner_text()}"] = findings(visitor)
     assert [f"{place}: {one}" for place, these in found.items() for one in these] == []
 
 
