@@ -47,6 +47,7 @@ def test_axe_finds_nothing_serious_in_any_tab(come, collection, address, scheme)
         found[tab] = findings(visitor)
         for part in visitor.parts()[1:]:
             part.click()
+            expect(visitor.page.get_by_text("Drawing the map")).to_be_hidden()
             visitor.picture(f"8-{scheme}-{tab.lower()}-{part.inner_text().lower()}")
             found[f"{tab}, {part.inner_text()}"] = findings(visitor)
     assert [f"{place}: {one}" for place, these in found.items() for one in these] == []

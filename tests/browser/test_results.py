@@ -64,3 +64,16 @@ def test_a_result_becomes_the_next_example(found):
         found.cards.nth(1).get_by_role("button", name="Search with this moment").click()
     expect(found.page.locator("#rs-query")).to_contain_text(name)
     found.picture("14-searched-on")
+
+
+def test_a_video_on_the_map_is_searched_with(come, address):
+    visitor = come()
+    visitor.open(address)
+    visitor.go_to("Library")
+    visitor.page.get_by_role("tab", name="Map").click()
+    video = visitor.page.get_by_role("group", name="Map of the library").get_by_role("link").first
+    name = video.get_attribute("data-name")
+    visitor.picture("15-map")
+    video.click()
+    expect(visitor.page.locator("#rs-query")).to_contain_text(name)
+    expect(visitor.cards.first).to_contain_text(name)
