@@ -28,8 +28,10 @@ from training.collection import write_collection
 
 _LAPTOP, _PHONE = (1280, 860), (390, 760)
 _COLOURS = 256  # of a picture: a quarter of the file, and hardly seen
+_REFINED = 4  # rounds in which these are moved to where the picture's lie
 _AN_ACTION = 3  # sample videos
 _SCENE = 1  # of the first film, which is searched for
+_SCROLL_MS = 1500  # the page goes to the results by itself
 _TO_TOP = "element => element.scrollIntoView()"
 
 
@@ -77,7 +79,7 @@ def take(browser: Browser, address: str, clip: Path, manifest: Path, folder: Pat
     visitor = _visitor(browser, folder, _PHONE, device_scale_factor=2, is_mobile=True, has_touch=True)
     visitor.open(address)
     visitor.upload(clip)
-    visitor.page.locator("#rs-results").evaluate(_TO_TOP)
+    visitor.page.wait_for_timeout(_SCROLL_MS)
     visitor.picture("phone")
     yield "phone"
 
@@ -106,8 +108,9 @@ def _visitor(browser: Browser, folder: Path, size: tuple[int, int], **how: Any) 
 
 def _shrink(path: Path) -> None:
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
-    small.save(path, optimize=True)
+        whole = picture.convert("RGB")
+    palette = whole.quantize(_COLOURS, kmeans=_REFINED)
+    whole.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
 
 
 if __name__ == "__main__":
