@@ -41,7 +41,7 @@ CUT_S, LONG_S = 3.0, 600.0
 TURNS = 3.0  # grey levels: `turning` of a cut whose reverse must be told apart
 AS_IT_IS, REVERSED = "re-encoded only", "reversed"
 BESIDE = "reversed beside it"
-_DECOY = Kind("decoy", "", backwards)  # nobody asks for it
+DECOY = Kind("decoy", "", backwards)  # nobody asks for it
 _EDITS = {
     AS_IT_IS: Kind(AS_IT_IS, "", unedited),
     **{
@@ -139,7 +139,7 @@ def _one_of_each(sources: Iterator[Source], rng: Rng) -> list[Cut]:
             continue
         wanted.remove(name)
         cuts.append(Cut(source, _EDITS[name]))
-        cuts += [Cut(source, _DECOY)] if name == BESIDE else []
+        cuts += [Cut(source, DECOY)] if name == BESIDE else []
         if not wanted:
             break
     return [cuts[i] for i in rng.permutation(len(cuts))]
@@ -147,7 +147,7 @@ def _one_of_each(sources: Iterator[Source], rng: Rng) -> list[Cut]:
 
 def search_all(library: Library, hidden: Sequence[Hidden]) -> list[Answer]:
     """Search for every cut that is asked for."""
-    asked, answers = [one for one in hidden if one.edit != _DECOY.name], []
+    asked, answers = [one for one in hidden if one.edit != DECOY.name], []
     names = {video: Path(paths[0]).name for video, paths in library.catalog.paths().items()}
     with StepProgress("Searching") as progress:
         for done, one in enumerate(asked, 1):

@@ -109,7 +109,7 @@ def _named(
 ) -> list[int]:
     """The candidates that the nearest clips of each window name, so many `hits` of each."""
     similarities, ids = index.search(query.embeddings, hits, among)
-    excess = _excess(similarities, usual).clip(min=0)
+    excess = excess_over(similarities, usual).clip(min=0)
     video_of = catalog.videos_of_clips(int(i) for i in np.unique(ids) if i >= 0)
     named = [
         video_id
@@ -160,7 +160,7 @@ def align_videos(
             _Shown(
                 video_id,
                 Timeline(Span(0.0, spans[-1].end), np.array([span.start for span in spans]), spec.clip_s),
-                _excess(query.embeddings @ embeddings.T, usual),
+                excess_over(query.embeddings @ embeddings.T, usual),
             )
             for video_id, (spans, embeddings) in catalog.clips_of_videos(video_ids[start : start + _ALIGNED_AT_ONCE])
         ]
@@ -256,7 +256,7 @@ def usual_similarity(queries: Embeddings, index: Lookup) -> NDArray[np.float32]:
     return usual
 
 
-def _excess(similarities: NDArray[np.float32], usual: NDArray[np.float32]) -> NDArray[np.float32]:
+def excess_over(similarities: NDArray[np.float32], usual: NDArray[np.float32]) -> NDArray[np.float32]:
     """How far (Q, N) similarities are from usual (0) to equal (1)."""
     excess: NDArray[np.float32] = (similarities - usual[:, None]) / (1 - usual[:, None])
     return excess
