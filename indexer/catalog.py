@@ -206,6 +206,7 @@ class Catalog:
                 )
                 connection.execute(update(table).where(ours < 0).values({ours: -ours}))
             _next_generation(session)
+        self._ranges = None  # later ones follow what is kept, and here the kept ones have changed
 
     def drop_lost_files(self) -> None:
         """Forget the files that have neither a video nor a reason, so that they count as new."""

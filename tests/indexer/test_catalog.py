@@ -180,6 +180,14 @@ def test_after_a_new_video_only_its_clips_are_read(catalog, elsewhere, statement
     assert not any("FROM clip" in each for each in statements)
 
 
+def test_clips_follow_videos_that_are_given_other_ids(catalog):
+    catalog.add_video(state("/a"), "c1", video(3))
+    catalog.add_video(state("/b"), "c2", video(2))
+    assert catalog.videos_of_clips([1, 4]) == {1: 1, 4: 2}
+    catalog.number_videos({"c1": 2, "c2": 1})
+    assert catalog.videos_of_clips([1, 4]) == {1: 2, 4: 1}
+
+
 def test_a_catalog_put_back_from_a_backup_is_read_anew(catalog, elsewhere):
     catalog.add_video(state("/a"), "c1", video(3))
     catalog.add_video(state("/b"), "c2", video(3))
