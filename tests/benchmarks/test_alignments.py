@@ -147,7 +147,7 @@ def test_the_tables_have_a_line_for_each_method_and_for_each_kind_of_cut():
     found = answer(Asked(hidden(), replace(QUERY, span=Span(0, 3)), pairs), aligners.max_similarity, [])
     reversed_ = replace(found, hidden=hidden("reversed", "b.mp4"))
     measured = {"ours": Measured([found, reversed_], [0.001, 0.002]), "theirs": Measured([found], [0.001])}
-    assert table(measured).splitlines()[2] == "| ours | 100.0% | 0% to 100% | 100.0% | 1.000 | 1.50 |"
+    assert table(measured).splitlines()[2] == "| ours | 100.0% | 100.0% | 0% to 100% | 100.0% | 1.000 | 1.50 |"
     measured["theirs"].answers.append(reversed_)
     assert table_of_edits(measured).splitlines()[2:] == [
         "| re-encoded only | 1 | 100%, 100% | 100%, 100% |",
