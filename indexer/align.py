@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from encoder.clips import Span
 
 Seconds = NDArray[np.float64]
-_TEMPOS = np.array([1.0, 0.5, 2 / 3, 0.8, 1.25, 1.5, 2.0])  # video seconds for each query second
+TEMPOS = np.array([1.0, 0.5, 2 / 3, 0.8, 1.25, 1.5, 2.0])  # video seconds for each query second
 _OFF_TEMPO = 0.9  # factor on the score of tempos other than 1, which have more freedom to fit by chance
 _VOTES = 48  # strongest pairs of windows, which vote
 _ENOUGH = 0.5  # of the best pair's excess: what a window must have to lengthen a run rather than end it
@@ -128,7 +128,7 @@ def _best_segments(excess: NDArray[np.float32], query: Timeline, reel: _Reel) ->
     rows, columns, valid = _paths(lines, query, reel)
     along = np.where(valid, excess[rows, columns], -np.inf)
     enough = _ENOUGH * np.maximum.reduceat(excess.max(0), reel.edges[:-1])[lines.videos, None]
-    first, last = _maximum_runs(np.where(np.isfinite(along), along - enough, -1e3))
+    first, last = maximum_runs(np.where(np.isfinite(along), along - enough, -1e3))
     steps = np.arange(along.shape[1])
     inside = (steps >= first[:, None]) & (steps <= last[:, None]) & np.isfinite(along)
     closeness = np.where(inside, along, 0.0).clip(min=0).sum(1) / (last - first + 1)
@@ -169,7 +169,7 @@ def _diagonals(excess: NDArray[np.float32], query: Timeline, reel: _Reel) -> _Di
     rows, columns = np.concatenate(pairs).T
     videos = np.repeat(np.arange(len(pairs)), [len(each) for each in pairs])
     long_enough = query.starts[-1] - query.starts[0] >= query.window_s  # else tempos can't be told apart
-    tempos = np.sort(_TEMPOS) if long_enough else _TEMPOS[:1]
+    tempos = np.sort(TEMPOS) if long_enough else TEMPOS[:1]
     offsets = reel.starts[columns][:, None] - tempos * query.starts[rows][:, None]
     ticks = (offsets * 1000).round().astype(np.int64)
     lowest, sizes = ticks.min(), (len(pairs), int(np.ptp(ticks)) + 1, len(tempos))
@@ -203,7 +203,7 @@ def _paths(
     return rows, columns, valid
 
 
-def _maximum_runs(
+def maximum_runs(
     values: NDArray[np.floating],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """First and last index of the contiguous run with the largest sum of each row of (P, L) values."""

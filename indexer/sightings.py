@@ -16,10 +16,9 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from encoder.clips import Span
-from indexer.align import Segment
+from indexer.align import TEMPOS, Segment
 from indexer.footage import Film, total_agreement
 
-_TEMPOS = (1.0, 0.5, 2 / 3, 0.8, 1.25, 1.5, 2.0)  # video seconds for each query second
 _SIDE = 8  # pixels
 _FEWEST = 6  # pictures of the video
 _MOST = 3
@@ -71,7 +70,7 @@ def sightings(query: Film, span: Span, video: Film, fps: float, most: int = _MOS
         most: parts.
     """
     strip = _Strip.of(video, fps)
-    found = [each for tempo in _TEMPOS for each in _agreements(query, span, tempo, strip, fps)]
+    found = [each for tempo in TEMPOS.tolist() for each in _agreements(query, span, tempo, strip, fps)]
     segments: list[Segment] = []
     for start, one in _peaks(found, most):
         begin = float(video.times[0]) + start / fps

@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from encoder.clips import Span
-from indexer.align import Segment
+from indexer.align import Segment, maximum_runs
 from indexer.footage import MARGIN, SAME, Agreement, Film, Placement, compare, total_agreement
 from indexer.sightings import sightings
 
@@ -175,7 +175,7 @@ def _run(a: Reel, b: Reel, line: _Line, anchor: tuple[float, float]) -> tuple[fl
     if not there.any():
         return None
     evidence = np.minimum(together / np.median(together[there]), 1 - 3 * (np.median(look[there]) - look)) - _ENOUGH
-    first, last = _best_run(np.asarray(evidence, np.float32))
+    first, last = (int(each[0]) for each in maximum_runs(evidence.astype(np.float64)[None]))
     if times[last] < anchor[0] or times[first] > anchor[1]:
         return None
     inside = slice(first, last + 1)
@@ -198,14 +198,6 @@ def _together(ours: Values, theirs: Values, look: Values) -> tuple[Values, Value
     windows = sliding_window_view(best, _PICTURES)
     which = np.clip(np.arange(len(look)) - (_PICTURES - 1) + windows.argmax(1), 0, len(totals) - 1)
     return np.asarray(windows.max(1), np.float32), np.asarray(moves[which], np.float32)
-
-
-def _best_run(evidence: Values) -> tuple[int, int]:
-    """First and last of the run with the largest sum."""
-    sums = np.concatenate([[0.0], evidence.cumsum(dtype=np.float64)])
-    lowest = np.minimum.accumulate(sums[:-1])
-    last = int((sums[1:] - lowest).argmax())
-    return int(sums[: last + 1].argmin()), last
 
 
 def _relaid(a: Reel, b: Reel, line: _Line, start: float, end: float) -> _Line:

@@ -36,7 +36,7 @@ def plant(excess, query, video, offset, tempo=1.0, q_span=None, value=1.0):
 
 def slow_score(excess, query, video):
     """The best score of any diagonal through any pair of windows, straight from the definition, window by window."""
-    tempos = aligning._TEMPOS if query.starts[-1] - query.starts[0] >= query.window_s else [1.0]
+    tempos = aligning.TEMPOS if query.starts[-1] - query.starts[0] >= query.window_s else [1.0]
     step = min(np.diff(query.starts), default=np.inf)
     hop = max(np.diff(video.starts), default=video.window_s)
     best = (0.0, 0.0, 0.0)
