@@ -8,13 +8,22 @@ HTML_NAME = "<img src=x onerror=alert(1)>.mp4"
 
 
 @pytest.fixture(scope="session")
-def films(tmp_path_factory, moving_video):
-    """A folder with a long video, one whose name is HTML, and one that no browser plays."""
-    folder = tmp_path_factory.mktemp("films")
-    moving_video(folder / "long.mp4", 8, seed=1)
-    moving_video(folder / HTML_NAME, 3, seed=2)
-    moving_video(folder / "old.mkv", 3, seed=3, codec="mpeg4")
-    return folder
+def make_films(tmp_path_factory, moving_video):
+    """make_films(name): a folder with a long video, one of that name, which is HTML, and one that no browser plays."""
+
+    def make(name):
+        folder = tmp_path_factory.mktemp("films")
+        moving_video(folder / "long.mp4", 8, seed=1)
+        moving_video(folder / name, 3, seed=2)
+        moving_video(folder / "old.mkv", 3, seed=3, codec="mpeg4")
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def films(make_films):
+    return make_films(HTML_NAME)
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,12 @@
 import base64
-import gc
 import shutil
 import socket
 import threading
 import time
-import warnings
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
-from starlette.testclient import TestClient
 
 from app.access import Access
 from app.accounts import Accounts
@@ -21,7 +17,7 @@ from app.trainings import TrainingState
 from app.ui import duplicates_view, evaluate_tab, library_view, library_work, search_tab, train_tab, train_view
 from app.ui.folders import AllowedFolders, FolderError
 from app.ui.job import Job, JobError
-from app.ui.server import ServerError, build_app, run
+from app.ui.server import ServerError, run
 from app.ui.site import Site, in_sentences
 from encoder.checkpoint import load_encoder, save_encoder
 from encoder.clips import ClipSpec
@@ -35,12 +31,8 @@ HTML_NAME = "<img src=x onerror=alert(1)>.mp4"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, moving_video):
-    folder = tmp_path_factory.mktemp("films")
-    moving_video(folder / "long.mp4", 8, seed=1)
-    moving_video(folder / HTML_NAME, 3, seed=2)
-    moving_video(folder / "old.mkv", 3, seed=3, codec="mpeg4")
-    return folder
+def folder(make_films):
+    return make_films(HTML_NAME)
 
 
 @pytest.fixture(scope="module")
@@ -65,23 +57,8 @@ def site(library, settings, folder):
     decoders.close()
 
 
-@contextmanager
-def serving(*how):
-    """A client of the whole server. Gradio leaves event loops open, which is not ours to be warned of."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        client = TestClient(build_app(*how), base_url="http://localhost")
-        gc.collect()
-    with client:
-        yield client
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        del client
-        gc.collect()
-
-
 @pytest.fixture(scope="module")
-def client(library, settings, folder):
+def client(serving, library, settings, folder):
     with serving(library, settings, AllowedFolders([folder])) as client:
         yield client
 
@@ -168,7 +145,7 @@ def test_the_page_asks_nothing_of_other_machines(client):
     assert "default-src 'self'" in got.headers["content-security-policy"]
 
 
-def test_a_password_protects_page_media_and_api_but_not_the_health_check(library, settings, ids):
+def test_a_password_protects_page_media_and_api_but_not_the_health_check(serving, library, settings, ids):
     with serving(library, settings, AllowedFolders([]), Access(Accounts.of(["ann:s:cret"]))) as client:
         addresses = ["/", "/config", "/gradio_api/info", f"/media/{ids['long.mp4']}", f"/thumb/{ids['long.mp4']}?t=1"]
         for given in (None, "ann:wrong", "ann:s:cre", "bob:s:cret"):

@@ -39,12 +39,8 @@ HTML_NAME = "<img src=x onerror=alert(1)>${alert(2)}.mp4"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, moving_video):
-    folder = tmp_path_factory.mktemp("films")
-    moving_video(folder / "long.mp4", 8, seed=1)
-    moving_video(folder / HTML_NAME, 3, seed=2)
-    moving_video(folder / "old.mkv", 3, seed=3, codec="mpeg4")
-    return folder
+def folder(make_films):
+    return make_films(HTML_NAME)
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,20 @@
 """A small untrained encoder, libraries made with it, and decoders that all tests share."""
 
+import numpy as np
 import pytest
 import torch
 
 import indexer.library
 from encoder.checkpoint import load_encoder, save_encoder
-from encoder.clips import ClipSpec
+from encoder.clips import ClipSpec, Span
 from encoder.config import EncoderConfig
 from encoder.decoding import DecodePool
 from encoder.model import Encoder
 from indexer.library import Library
+from indexer.vectors import VectorIndex
 
 SPEC = ClipSpec(frames=8, fps=4.0, size=32, hop=4)
+CLIP_S = 2.0
 
 
 class SharedPool(DecodePool):
@@ -50,6 +53,28 @@ def pool():
     shared = SharedPool(2)
     yield shared
     DecodePool.close(shared)
+
+
+class _Films:
+    """A catalog of V videos of so many clips each, a second apart; clip ids ascend with the videos from 0."""
+
+    def __init__(self, embeddings):
+        self.embeddings, self.clips = embeddings, embeddings.shape[1]
+        self.index = VectorIndex(embeddings.shape[2], 0)
+        self.index.add(np.arange(len(embeddings) * self.clips), embeddings.reshape(-1, embeddings.shape[2]))
+
+    def videos_of_clips(self, ids):
+        return {i: i // self.clips for i in ids}
+
+    def clips_of_videos(self, videos):
+        spans = [Span(i, i + CLIP_S) for i in range(self.clips)]
+        return ((video, (spans, self.embeddings[video])) for video in videos)
+
+
+@pytest.fixture(scope="session")
+def films_of():
+    """films_of(embeddings): a catalog and index of videos with (V, clips, D) embeddings."""
+    return _Films
 
 
 @pytest.fixture

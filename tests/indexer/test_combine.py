@@ -6,35 +6,18 @@ from indexer.align import Timeline
 from indexer.combine import search_all
 from indexer.readings import Reading
 from indexer.search import Query
-from indexer.vectors import VectorIndex
 
 DIM, CLIPS, CLIP_S = 32, 6, 2.0
 SPEC = ClipSpec(frames=8, fps=4.0, hop=4)
 
 
-class Films:
-    """A catalog of videos of six unrelated clips each, a second apart; clip ids ascend with the videos from 0."""
-
-    def __init__(self, embeddings):
-        self.embeddings = embeddings
-        self.index = VectorIndex(DIM, 0)
-        self.index.add(np.arange(len(embeddings) * CLIPS), embeddings.reshape(-1, DIM))
-
-    def videos_of_clips(self, ids):
-        return {i: i // CLIPS for i in ids}
-
-    def clips_of_videos(self, videos):
-        spans = [Span(i, i + CLIP_S) for i in range(CLIPS)]
-        return ((video, (spans, self.embeddings[video])) for video in videos)
-
-
 @pytest.fixture(scope="module")
-def films():
+def films(films_of):
     """60 videos; the first half of video 2 is that of video 0, its second half that of video 1."""
     vectors = np.random.default_rng(0).normal(size=(60, CLIPS, DIM))
     made = np.asarray(vectors / np.linalg.norm(vectors, axis=2, keepdims=True), np.float32)
     made[2, :3], made[2, 3:] = made[0, :3], made[1, 3:]
-    return Films(made)
+    return films_of(made)
 
 
 def query(films, video, clips=slice(0, CLIPS)):

@@ -12,26 +12,20 @@ SPEC = ClipSpec(frames=8, fps=4.0, hop=4)
 PLAIN, GUESS = 0, 1
 
 
-class Films:
-    """A catalog of videos of six unrelated clips each, a second apart; clip ids ascend with the videos from 0."""
+@pytest.fixture(scope="module")
+def unlike_films(films_of):
+    """unlike_films(count): so many videos of six unrelated clips each."""
 
-    def __init__(self, count):
+    def make(count):
         vectors = np.random.default_rng(0).normal(size=(count, CLIPS, DIM))
-        self.embeddings = np.asarray(vectors / np.linalg.norm(vectors, axis=2, keepdims=True), np.float32)
-        self.index = VectorIndex(DIM, 0)
-        self.index.add(np.arange(count * CLIPS), self.embeddings.reshape(-1, DIM))
+        return films_of(np.asarray(vectors / np.linalg.norm(vectors, axis=2, keepdims=True), np.float32))
 
-    def videos_of_clips(self, ids):
-        return {i: i // CLIPS for i in ids}
-
-    def clips_of_videos(self, videos):
-        spans = [Span(i, i + CLIP_S) for i in range(CLIPS)]
-        return ((video, (spans, self.embeddings[video])) for video in videos)
+    return make
 
 
 @pytest.fixture(scope="module")
-def films():
-    return Films(60)
+def films(unlike_films):
+    return unlike_films(60)
 
 
 def reading(embeddings, rate=1.0):
@@ -108,8 +102,8 @@ def test_every_video_asked_for_is_aligned_however_many_there_are(films):
     assert max(aligned, key=lambda one: one.segments[0].score).video_id == 3
 
 
-def test_what_many_videos_share_does_not_win_against_what_the_query_shows_beside_it():
-    many = Films(60)
+def test_what_many_videos_share_does_not_win_against_what_the_query_shows_beside_it(unlike_films):
+    many = unlike_films(60)
     many.embeddings[10:, :3] = many.embeddings[10, :3]  # begin alike
     index = VectorIndex(DIM, 0)
     index.add(np.arange(60 * CLIPS), many.embeddings.reshape(-1, DIM))
@@ -122,8 +116,8 @@ def test_what_many_videos_share_does_not_win_against_what_the_query_shows_beside
     assert shared.score == pytest.approx(1, abs=0.01)  # searched for alone
 
 
-def test_a_video_without_clips_has_no_segments(films):
-    films_now = Films(1)
+def test_a_video_without_clips_has_no_segments(films, unlike_films):
+    films_now = unlike_films(1)
     films_now.clips_of_videos = lambda _: iter(())
     query = Query([reading(films.embeddings[0])])
     assert align_videos(query, np.zeros(CLIPS, np.float32), films_now, [0], SPEC) == []
