@@ -15,12 +15,12 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from app.whole import write_whole
 from encoder.baselines import BASELINES
 from encoder.checkpoint import Checkpoint
 from encoder.clips import ClipSpec
 from encoder.decoding import Decoded, DecodePool, Failed, Finished, Job
 from encoder.parts import Clips
+from encoder.whole import write_whole
 
 CLIPS = 10  # a video, evenly spread: the protocol of the field
 _WHOLE = ClipSpec(  # what the baselines see: the whole video, stretched over 32 frames

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.whole import write_whole
 from encoder.errors import WorldError
+from encoder.whole import write_whole
 
 _SHOWN = 3  # names in a sentence
 

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
 from encoder.decoding import Decoded, DecodePool, Event, Failed, Job, Opened
-from encoder.video import VideoError, VideoInfo, open_alone
+from encoder.errors import VideoError
+from encoder.video import VideoInfo, open_alone
 
 _DECODERS, _STALL_S = 2, 20.0
 _ONE_PASS_S = 2.0  # from one picture to the next of a strip: further apart, seeking is quicker than decoding on

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.manifest import ManifestError, ManifestRow, write_manifest
-from app.whole import write_whole
+from encoder.whole import write_whole
 
 DatasetName = Literal["ucf101", "hmdb51", "diving48", "something", "kinetics"]
 

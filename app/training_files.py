@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from encoder.errors import WorldError
-from encoder.video import VideoError
+from encoder.errors import VideoError, WorldError
 from indexer.discover import discover
 
 Tell = Callable[[str], None]

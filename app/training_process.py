@@ -14,8 +14,7 @@ from pathlib import Path
 
 from app.settings import Settings
 from app.training_run import How, TrainingProgress, asked_to_stop, lock_of, read_request, write_progress
-from encoder.errors import WorldError
-from encoder.video import VideoError
+from encoder.errors import VideoError, WorldError
 
 _NICE = 10
 _EVERY_S = 0.5  # between two words on how far it is

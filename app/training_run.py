@@ -4,7 +4,6 @@ All of it lies in the run's folder, so whoever looks after a restart finds the r
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from encoder.errors import WorldError
+from encoder.whole import write_whole
 
 RecipeName = Literal["collection", "tiny", "default"]  # that take any videos
 How = Literal["waiting", "running", "done", "stopped", "failed"]
@@ -116,9 +116,4 @@ def take_back_stop(folder: Path) -> None:
 
 
 def _write(path: Path, fields: dict[str, Any]) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_text(json.dumps(fields))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(path, json.dumps(fields).encode())

@@ -34,8 +34,8 @@ from encoder.checkpoint import Checkpoint, load_encoder
 from encoder.config import EncoderConfig
 from encoder.decoding import DecodePool
 from encoder.errors import WorldError, in_words
+from encoder.whole import appearing_whole
 from training.corpus import Manifest
-from training.whole import appearing_whole
 
 WORKERS = 2  # decode
 

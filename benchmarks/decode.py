@@ -27,7 +27,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec
-from encoder.video import VideoError, probe, read_clips
+from encoder.errors import VideoError
+from encoder.video import probe, read_clips
 
 GRID = ClipSpec(frames=1, fps=4, size=64, hop=1)
 LONGEST = 2000  # frames of one file that are looked at

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
 from encoder.decoding import Decoded, DecodePool, Failed, Finished, Job
-from encoder.video import VideoError
-from training.whole import appearing_whole
+from encoder.errors import VideoError
+from encoder.whole import appearing_whole
 
 CLIPS = 10  # a video, as `reelseek evaluate` takes it
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from app.manifest import ManifestError, read_manifest
 from benchmarks.pictures import Features, Part
 from encoder.clips import Span
-from encoder.errors import WorldError
-from encoder.video import VideoError, probe
+from encoder.errors import VideoError, WorldError
+from encoder.video import probe
 from indexer.evaluation import bootstrap_difference, bootstrap_interval, centred, evaluate_retrieval
 from training.corpus import Manifest
 

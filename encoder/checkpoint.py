@@ -21,6 +21,7 @@ from safetensors.numpy import save
 from encoder.clips import ClipSpec
 from encoder.config import EncoderConfig
 from encoder.errors import WorldError
+from encoder.whole import appearing_whole
 
 if TYPE_CHECKING:
     import torch
@@ -152,12 +153,8 @@ def _rounded(value: NDArray[Any]) -> NDArray[Any]:
 
 
 def _write(weights: Weights, metadata: Mapping[str, str], path: Path) -> None:
-    partial = path.with_name(path.name + ".part")
-    try:
-        partial.write_bytes(_ordered(save(dict(weights), dict(metadata))))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with appearing_whole(path) as draft:
+        draft.write_bytes(_ordered(save(dict(weights), dict(metadata))))
 
 
 def _ordered(file: bytes) -> bytes:

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span, grid_length
-from encoder.video import Clip, Picture, Video, VideoError, VideoInfo
+from encoder.errors import VideoError
+from encoder.video import Clip, Picture, Video, VideoInfo
 from encoder.wire import Receiver, Sender, shared_memory
 
 _BATCH = 16  # clips a message

@@ -29,7 +29,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span, clip_span
-from encoder.errors import WorldError
+from encoder.errors import VideoError
 from encoder.lookahead import Moments, drops_only_unused, with_unseen
 
 av.logging.set_level(av.logging.PANIC)
@@ -48,17 +48,6 @@ _LISTS = {
     *("vapoursynth", "webm_dash_manifest"),
 }
 _SEEK_FROM_S = 10.0  # nearer starts are reached by decoding
-
-
-class VideoError(WorldError):
-    """A file that can't be read as video, and why, in words for its owner."""
-
-    def __init__(self, path: str | Path, reason: str) -> None:
-        super().__init__(path, reason)
-        self.path, self.reason = str(path), reason
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from encoder.checkpoint import Checkpoint, CheckpointError, load_encoder
 from indexer.current import ENCODER, beside, take_into_use
-from indexer.library import Library, LibraryError
+from indexer.errors import LibraryError
+from indexer.library import Library
 from indexer.update import Progress, UpdateReport
 
 _OWN = {"format", "encoder", "encoder_name", "generation", "successor"}  # facts that the new library has of its own

@@ -4,8 +4,9 @@ A folder holds one library, or several of the same videos, one an encoder: the f
 folders inside it. The file `current` names the one in use; it is replaced in one step, so that one always is.
 """
 
-import os
 from pathlib import Path
+
+from encoder.whole import write_whole
 
 ENCODER = "encoder.safetensors"  # in the place of every library, and there last
 _POINTER, _PREFIX = "current", "encoder-"
@@ -28,12 +29,4 @@ def beside(folder: Path, fingerprint: str) -> Path:
 
 def take_into_use(folder: Path, place: Path) -> None:
     """Name the library at a place, `folder` itself or inside it, as the one in use, for good once this returns."""
-    draft = folder / f".{_POINTER}.{os.getpid()}.tmp"
-    try:
-        with draft.open("w") as file:
-            file.write(str(place.relative_to(folder)))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(folder / _POINTER)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(folder / _POINTER, str(place.relative_to(folder)).encode())

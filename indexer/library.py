@@ -18,18 +18,16 @@ from typing import Self
 import numpy as np
 from filelock import FileLock, Timeout
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
-from encoder.checkpoint import Checkpoint, CheckpointError, load_encoder
+from encoder.checkpoint import Checkpoint, load_encoder
 from encoder.clips import Span
 from encoder.decoding import DecodePool
-from encoder.errors import WorldError, in_words
 from indexer import schema
 from indexer.catalog import Catalog, CatalogError, FileState, KnownFile, is_below
 from indexer.current import ENCODER, home
-from indexer.discover import PathError, discover, resolve
+from indexer.discover import discover, resolve
+from indexer.errors import LibraryError, in_words
 from indexer.filters import passing
-from indexer.footage import SketchError
 from indexer.modes import search_in
 from indexer.paging import page
 from indexer.query import embed_query
@@ -37,7 +35,7 @@ from indexer.recent import RecentQueries, key_of
 from indexer.requests import Example, Examples, Filters, Mode, VideoRef, examples
 from indexer.search import Match, Query
 from indexer.stills import held, mode_for
-from indexer.stored import NoVideoError, stored_query
+from indexer.stored import stored_query
 from indexer.update import Failure, Progress, Update, UpdateReport
 from indexer.vector_file import CacheError
 from indexer.vectors import VectorIndex, cached_facts, cached_generation
@@ -45,10 +43,6 @@ from indexer.vectors import VectorIndex, cached_facts, cached_generation
 _FORMAT = "1"
 _AT_ONCE = 2  # searches: one is decoded or aligned while another is embedded; more would only jostle
 _FOLDERS = "folders"  # a fact in the catalog, as JSON
-
-
-class LibraryError(WorldError):
-    """A library that can't do what was asked, in one sentence that says what to do."""
 
 
 class Library:
@@ -83,7 +77,7 @@ class Library:
         """
         if exists(folder):
             raise LibraryError(f"{folder} already holds a library; open it, or give another folder")
-        with _in_words(folder):
+        with in_words(folder):
             folder.mkdir(parents=True, exist_ok=True)
             catalog = Catalog(_url(folder, catalog_url))
             schema.upgrade(catalog.engine)
@@ -108,7 +102,7 @@ class Library:
     @classmethod
     def open_place(cls, folder: Path, catalog_url: str | None = None) -> Self:
         """Open the library that lies in `folder` itself, whether it is the one in use there or not; else as `open`."""
-        with _in_words(folder):
+        with in_words(folder):
             checkpoint = load_encoder(folder / ENCODER)
             catalog = Catalog(_url(folder, catalog_url))
             schema.upgrade(catalog.engine)
@@ -265,7 +259,7 @@ class Library:
         wanted, unwanted = examples(like), examples(unlike)
         if not wanted:
             raise ValueError("a search needs an example of what is looked for")
-        with self._turns, _in_words(self.folder):
+        with self._turns, in_words(self.folder):
             queries = [self.query_of(example) for example in [*wanted, *unwanted]]
             among = self.catalog.clip_ids(passing(self.catalog, filters)) if filters and filters.given else None
             index, spec, config = self.current_index(), self.checkpoint.spec, self.checkpoint.config
@@ -286,7 +280,7 @@ class Library:
             LibraryError: it is no video of the library.
         """
         if isinstance(example.what, VideoRef):
-            with _in_words(self.folder):
+            with in_words(self.folder):
                 return stored_query(example.what, example.span, self.catalog, self.checkpoint.spec)
         return self.embed_query(example.what, example.span)
 
@@ -325,7 +319,7 @@ class Library:
 
     def refresh(self) -> None:
         """Bring the vector index to the catalog's generation, from the cache file where that is sound."""
-        with _in_words(self.folder), self._index_lock:
+        with in_words(self.folder), self._index_lock:
             generation = self.catalog.generation()
             if self._index.generation == generation:
                 return
@@ -430,7 +424,7 @@ class Library:
         Raises:
             LibraryError: one is changing it now.
         """
-        with _in_words(self.folder):
+        with in_words(self.folder):
             if successor := self.catalog.meta().get("successor"):
                 raise LibraryError(f"encoder {successor} has taken over library {self.folder}; open it anew")
             try:
@@ -458,20 +452,3 @@ def _looks_unmounted(root: str, files: list[FileState], known: dict[str, KnownFi
 
 def _url(folder: Path, catalog_url: str | None) -> URL:
     return make_url(catalog_url) if catalog_url else URL.create("sqlite", database=str(folder / "catalog.sqlite"))
-
-
-@contextmanager
-def _in_words(folder: Path) -> Iterator[None]:
-    """Turn what goes wrong outside our hands into one sentence."""
-    try:
-        yield
-    except (CatalogError, SketchError) as error:
-        raise LibraryError(f"library {folder}: {error}") from error
-    except (ArgumentError, ModuleNotFoundError) as error:
-        raise LibraryError(f"the address of the catalog can't be used: {error}") from error
-    except OSError as error:
-        raise LibraryError(in_words(error, folder)) from error
-    except (PathError, CheckpointError, NoVideoError) as error:
-        raise LibraryError(str(error)) from error
-    except schema.SchemaError as error:
-        raise LibraryError(f"library {folder} can't be opened: {error}; use that version of reelseek") from error

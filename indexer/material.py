@@ -8,7 +8,7 @@ import numpy as np
 
 from encoder.clips import Span
 from encoder.decoding import DecodePool, Failed, Job
-from encoder.video import VideoError
+from encoder.errors import VideoError
 from indexer.catalog import Embeddings
 from indexer.discover import resolve, state_of
 from indexer.footage import Film

@@ -11,7 +11,7 @@ import numpy as np
 from encoder.checkpoint import Checkpoint
 from encoder.clips import ClipSpec, Span
 from encoder.decoding import Decoded, DecodePool, Failed, Job
-from encoder.video import VideoError
+from encoder.errors import VideoError
 from indexer.align import Timeline
 from indexer.blas import one_blas_thread
 from indexer.insets import Box, cut, insets, without_bars

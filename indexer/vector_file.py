@@ -14,6 +14,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from encoder.whole import appearing_whole
 from indexer import structures
 from indexer.structures import Bytes
 
@@ -69,27 +70,20 @@ def write(path: Path, header: Header, ids: Ids, graph: Any | None, newest: Bytes
     Raises:
         OSError: it can't be written; what was there before is untouched.
     """
-    partial = path.with_name(path.name + ".part")
-    try:
-        with partial.open("w+b") as file:
-            # A number takes its place in a line whose length must not change any more.
-            file.write(_line(replace(header, size=0)).ljust(_LONGEST_HEADER - 1) + b"\n")
-            file.write(ids.astype("<i8").tobytes())
-            if graph is not None:
-                structures.write_graph(graph, file)
-            file.write(newest.tobytes())
-            file.flush()
-            sized = replace(header, size=file.tell() - _LONGEST_HEADER)
-            body = np.memmap(file, np.uint8, "r", _LONGEST_HEADER) if sized.size else np.empty(0, np.uint8)
-            summed = replace(sized, vectors=_vectors(sized, body))
-            summed = replace(summed, structure=_structure(summed, body))
-            file.seek(0)
-            file.write(_line(summed).ljust(_LONGEST_HEADER - 1))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with appearing_whole(path) as draft, draft.open("w+b") as file:
+        # A number takes its place in a line whose length must not change any more.
+        file.write(_line(replace(header, size=0)).ljust(_LONGEST_HEADER - 1) + b"\n")
+        file.write(ids.astype("<i8").tobytes())
+        if graph is not None:
+            structures.write_graph(graph, file)
+        file.write(newest.tobytes())
+        file.flush()
+        sized = replace(header, size=file.tell() - _LONGEST_HEADER)
+        body = np.memmap(file, np.uint8, "r", _LONGEST_HEADER) if sized.size else np.empty(0, np.uint8)
+        summed = replace(sized, vectors=_vectors(sized, body))
+        summed = replace(summed, structure=_structure(summed, body))
+        file.seek(0)
+        file.write(_line(summed).ljust(_LONGEST_HEADER - 1))
 
 
 def read(path: Path) -> Stored:

@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
 from encoder.decoding import Decoded, DecodePool, Failed, Finished, Job
-from encoder.errors import WorldError, in_words
-from encoder.video import VideoError
+from encoder.errors import VideoError, WorldError, in_words
 
 Frames = NDArray[np.uint8]  # (N, H, W, 3) RGB on a regular time grid
 Report = Callable[[str, int, int], None]  # (what is counted, done, of all)

@@ -12,12 +12,12 @@ from pathlib import Path
 import av
 import numpy as np
 
+from encoder.whole import appearing_whole
 from training.actions import ACTIONS, Action
 from training.actors import ACTORS, Actor
 from training.backgrounds import BACKGROUNDS, Background
 from training.scenes import Scene, render
 from training.textures import Rng
-from training.whole import appearing_whole
 
 
 def write_collection(

@@ -10,7 +10,7 @@ matplotlib.use("Agg")  # draws files, opens no window
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from training.whole import appearing_whole
+from encoder.whole import appearing_whole
 
 _SMOOTHED = 0.95  # how much of a curve's past stays in it
 _NOT_TERMS = {"step", "loss", "spread", "recall", "seconds", "waited", "direction_accuracy"}

@@ -26,6 +26,7 @@ from torch.nn.functional import cross_entropy
 from encoder.clips import ClipSpec
 from encoder.model import Encoder
 from encoder.transforms import normalise
+from encoder.whole import appearing_whole
 from training.batches import generator
 from training.cache import Frames, Report
 from training.errors import TrainingError
@@ -39,7 +40,6 @@ from training.labelled_batches import (
 )
 from training.render import frames_shown, render_frames
 from training.views import plain_view
-from training.whole import appearing_whole
 
 _SAVE_EVERY_S = 60.0  # what a kill costs at most
 

@@ -20,6 +20,7 @@ from encoder.backbones import EfficientNetLite0
 from encoder.backbones.weights import load_imagenet_weights
 from encoder.lattice import Lattice
 from encoder.model import Encoder
+from encoder.whole import appearing_whole
 from training.batches import LOSSES, PUPPETS, WEIGHTS, Batch, generator
 from training.errors import TrainingError
 from training.losses.adversary import Strength, ViewAdversary, recolour
@@ -32,7 +33,6 @@ from training.puppets import twins
 from training.recipes import Recipe
 from training.student import DIM, Embedded, Student, spread
 from training.views import Bounds, View, cell_bounds
-from training.whole import appearing_whole
 
 _RAMP = 0.2  # share of the steps over which MI-B's bound comes in
 _FITS = 3  # steps of MI-B's predictor for each of the encoder's

@@ -18,9 +18,9 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from encoder.checkpoint import save_encoder
-from encoder.errors import in_words
+from encoder.errors import VideoError, in_words
 from encoder.model import Encoder
-from encoder.video import VideoError
+from encoder.whole import appearing_whole
 from training.batches import MOMENTS, Batches, generator, stream
 from training.cache import Frames, Report, build_cache
 from training.curves import draw_curves, read_metrics
@@ -31,7 +31,6 @@ from training.processes import Group, joined, local_device, made_once, wait_for_
 from training.recipes import Recipe
 from training.run import Run
 from training.whitening import fit_heads
-from training.whole import appearing_whole
 
 _SAVE_EVERY_S = 60.0  # what a kill costs at most
 _PROBES = 10  # a run

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec
 from encoder.model import Encoder
+from encoder.whole import appearing_whole
 from training.cache import FrameCache, Report, build_cache
 from training.errors import TrainingError
 from training.finetuning import finetune
 from training.folds import Fold
 from training.labelled_batches import FineTuning, LabelledVideos
-from training.whole import appearing_whole
 
 
 @dataclass(frozen=True)

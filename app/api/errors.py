@@ -9,8 +9,7 @@ from fastapi.responses import JSONResponse
 from app.text import file_name, shown
 from app.ui.folders import FolderError
 from app.ui.job import OURS, JobError
-from encoder.errors import WorldError
-from encoder.video import VideoError
+from encoder.errors import VideoError, WorldError
 from indexer.modes import ModeError
 
 _log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from app import asked
 from app.api.errors import ApiError
 from app.text import file_name
 from encoder.clips import Span
-from encoder.video import VideoError
+from encoder.errors import VideoError
 from indexer.library import Library
 from indexer.requests import Example, Filters, VideoRef
 

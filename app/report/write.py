@@ -11,7 +11,7 @@ from app.report.page import to_html
 from app.report.pictures import Thumbnails
 from app.report.plots import recall_png
 from app.report.recognition import Recognition
-from app.whole import write_whole
+from encoder.whole import write_whole
 
 
 def write_report(evaluation: Evaluation, thumbnails: Thumbnails, folder: Path) -> Path:

@@ -12,8 +12,8 @@ from starlette.routing import BaseRoute, Route
 from app import moments
 from app.edl import Cut, edl
 from app.moments import Known
-from app.ui.copies import Copies
 from app.ui.found import Refusal, refused, video_of
+from app.ui.renditions import Renditions
 from app.ui.site import Site
 from encoder.errors import WorldError
 
@@ -24,8 +24,8 @@ _GONE = "None of these moments is in the library any more."
 class ExportRoutes:
     """The handlers, over the library of a site; ?of= names moments as `moments.written` does."""
 
-    def __init__(self, site: Site, copies: Copies) -> None:
-        self._site, self._copies = site, copies
+    def __init__(self, site: Site, renditions: Renditions) -> None:
+        self._site, self._renditions = site, renditions
 
     def routes(self) -> Sequence[BaseRoute]:
         """All of them."""
@@ -54,7 +54,7 @@ class ExportRoutes:
                 )
             paths = await asyncio.gather(*(self._cut(one) for one in found))
             names = [f"{i:02d} {_file_name(one)}" for i, one in enumerate(found, 1)]
-            packed = await asyncio.wrap_future(self._copies.packed(dict(zip(names, paths, strict=True))))
+            packed = await asyncio.wrap_future(self._renditions.packed(dict(zip(names, paths, strict=True))))
             return FileResponse(packed, media_type="application/zip", headers=_attached("clips.zip"))
         except (WorldError, OSError) as error:
             return refused(error)
@@ -89,7 +89,7 @@ class ExportRoutes:
         if span.duration > _LONGEST_S:
             raise Refusal(400, f"a clip of {span.duration:.0f} s is too long to be cut; {_LONGEST_S:.0f} s is the most")
         found = await asyncio.to_thread(video_of, self._site.library, one.moment.video_id)
-        cut = self._copies.cut(found.path, found.content, span, found.width, found.height)
+        cut = self._renditions.cut(found.path, found.content, span, found.width, found.height)
         return await asyncio.wrap_future(cut)
 
 

@@ -13,8 +13,7 @@ from app.ui.search_clips import SearchClip
 from app.ui.site import Site
 from app.ui.trim import SHORTEST_S, part_of
 from encoder.clips import Span
-from encoder.errors import WorldError
-from encoder.video import VideoError
+from encoder.errors import VideoError, WorldError
 from indexer.catalog import Catalog
 from indexer.requests import Example, Filters, Mode, VideoRef
 

@@ -9,8 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from app.text import file_name
 from app.ui.search_clips import SearchClips
 from app.ui.site import Site
-from encoder.errors import WorldError
-from encoder.video import VideoError
+from encoder.errors import VideoError, WorldError
 from indexer.library import Library
 
 _GONE = "The clip is no longer here; choose it again."

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from app.media import Way
-from app.ui.copies import LONGEST_EXCERPT_S
+from app.ui.renditions import LONGEST_EXCERPT_S
 from encoder.clips import Span
 from indexer.catalog import Video
 

@@ -13,8 +13,8 @@ from starlette.routing import BaseRoute, Route
 
 from app.media import Way, way_to_play
 from app.posters import Posters
-from app.ui.copies import Copies
 from app.ui.found import Found, Refusal, find, refused
+from app.ui.renditions import Renditions
 from app.ui.site import Site
 from encoder.clips import Span
 from encoder.errors import WorldError
@@ -28,8 +28,8 @@ _KEPT = "private, max-age=86400"
 class MediaRoutes:
     """The handlers, over the library of a site and the clips that visitors search with."""
 
-    def __init__(self, site: Site, posters: Posters, copies: Copies) -> None:
-        self._site, self._posters, self._copies = site, posters, copies
+    def __init__(self, site: Site, posters: Posters, renditions: Renditions) -> None:
+        self._site, self._posters, self._renditions = site, posters, renditions
         self._threads = ThreadPoolExecutor(_PICTURES, "reelseek-pictures")  # nobody else waits for decoders
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -60,12 +60,14 @@ class MediaRoutes:
 
     async def _copy(self, request: Request, found: Found, way: Way) -> os.PathLike[str]:
         if way is not Way.EXCERPT:
-            return await asyncio.wrap_future(self._copies.wrapped(found.path, found.content, way))
+            return await asyncio.wrap_future(self._renditions.wrapped(found.path, found.content, way))
         start = min(_seconds(request, "start", 0.0), found.duration)
         end = _seconds(request, "end", start + 30.0)
         if end <= start:
             raise Refusal(400, f"an excerpt needs start < end, got {start:g} and {end:g} s")
-        future = self._copies.excerpt(found.path, found.content, Span(start, end), found.width, found.height, found.fps)
+        future = self._renditions.excerpt(
+            found.path, found.content, Span(start, end), found.width, found.height, found.fps
+        )
         return await asyncio.wrap_future(future)
 
     async def _thumb(self, request: Request) -> Response:

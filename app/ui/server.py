@@ -24,7 +24,6 @@ from app.media import Decoders
 from app.posters import Posters
 from app.service import open_or_create
 from app.settings import Settings
-from app.ui.copies import Copies
 from app.ui.exports import ExportRoutes
 from app.ui.folders import AllowedFolders
 from app.ui.guard import Guard
@@ -32,6 +31,7 @@ from app.ui.health import HealthRoutes
 from app.ui.observer import Observer
 from app.ui.page import build_page
 from app.ui.quota import Quota
+from app.ui.renditions import Renditions
 from app.ui.report_routes import ReportRoutes
 from app.ui.routes import MediaRoutes
 from app.ui.site import Site
@@ -42,7 +42,7 @@ from indexer.library import Library
 
 _log = logging.getLogger(__name__)
 _ARENA_MAX, _ARENAS = -8, 2  # of glibc's mallopt: M_ARENA_MAX
-_COPIES = "browser"  # folder of playable copies, in the library's
+_RENDITIONS = "browser"  # folder of videos made playable, in the library's
 
 
 class ServerError(WorldError):
@@ -79,7 +79,7 @@ def run(settings: Settings, host: str, port: int, access: Access, folders: list[
 def build_app(library: Library, settings: Settings, folders: AllowedFolders, access: Access = EVERYBODY) -> FastAPI:
     """The whole server as an ASGI app; its lifespan ends the workers and running jobs."""
     decoders = Decoders()
-    copies = Copies(library.folder / _COPIES, decoders)
+    renditions = Renditions(library.folder / _RENDITIONS, decoders)
     site = Site(library, settings, folders, decoders)
 
     @asynccontextmanager
@@ -92,7 +92,7 @@ def build_app(library: Library, settings: Settings, folders: AllowedFolders, acc
             site.evaluating.stop(settings.grace_s)
             site.trainings.stop(settings.grace_s)
             site.close()
-            copies.close()
+            renditions.close()
             decoders.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
@@ -103,8 +103,8 @@ def build_app(library: Library, settings: Settings, folders: AllowedFolders, acc
     app.add_middleware(Guard, access=access, limits=limits)
     app.add_middleware(Observer, metrics=site.metrics)
     app.router.routes.extend(HealthRoutes(site).routes())
-    app.router.routes.extend(MediaRoutes(site, Posters(decoders), copies).routes())
-    app.router.routes.extend(ExportRoutes(site, copies).routes())
+    app.router.routes.extend(MediaRoutes(site, Posters(decoders), renditions).routes())
+    app.router.routes.extend(ExportRoutes(site, renditions).routes())
     app.router.routes.extend(ReportRoutes(site).routes())
     app.mount(PREFIX, build_api(site))
     page = build_page(site)

@@ -9,9 +9,10 @@ import pytest
 
 from app.media import Decoders, Way, way_to_play
 from app.posters import Posters
-from app.ui.copies import Copies
+from app.ui.renditions import Renditions
 from encoder.clips import Span
-from encoder.video import VideoError, probe
+from encoder.errors import VideoError
+from encoder.video import probe
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +23,10 @@ def decoders():
 
 
 @pytest.fixture
-def copies(tmp_path, decoders):
-    copies = Copies(tmp_path / "copies", decoders)
-    yield copies
-    copies.close()
+def renditions(tmp_path, decoders):
+    renditions = Renditions(tmp_path / "renditions", decoders)
+    yield renditions
+    renditions.close()
 
 
 def counting(make_video, path, **how):
@@ -79,65 +80,65 @@ def test_a_poster_is_decoded_once(tmp_path, make_video, decoders):
     assert posters.jpeg(path, "content", 1.0, 64, 48) is first
 
 
-def test_an_excerpt_begins_at_the_asked_time_and_lasts_as_asked(tmp_path, make_video, decoders, copies):
+def test_an_excerpt_begins_at_the_asked_time_and_lasts_as_asked(tmp_path, make_video, decoders, renditions):
     path = counting(make_video, tmp_path / "a.mkv")
-    copy = copies.excerpt(path, "content", Span(1.5, 3.0), 64, 48, 10.0).result(20)
-    info, shown = probe(copy), times_and_levels(copy)
+    made = renditions.excerpt(path, "content", Span(1.5, 3.0), 64, 48, 10.0).result(20)
+    info, shown = probe(made), times_and_levels(made)
     assert (info.width, info.height, info.codec) == (640, 480, "h264")
     assert info.duration == pytest.approx(1.5, abs=0.05)
-    assert way_to_play(str(copy)) is Way.MP4
+    assert way_to_play(str(made)) is Way.MP4
     for time, level in shown:
         assert level == pytest.approx(40 + 5 * round((1.5 + time) * 10), abs=3)
 
 
-def test_an_excerpt_of_a_turned_video_with_oblong_pixels_is_upright(tmp_path, make_video, copies):
+def test_an_excerpt_of_a_turned_video_with_oblong_pixels_is_upright(tmp_path, make_video, renditions):
     path = tmp_path / "a.mov"
     make_video(
         path, [i / 10 for i in range(20)], codec="mpeg4", size=(64, 48), rotation=90, shape=Fraction(2), clock=10
     )
     shape = probe(path)
-    copy = copies.excerpt(str(path), "content", Span(0, 1), shape.width, shape.height, shape.fps).result(20)
+    made = renditions.excerpt(str(path), "content", Span(0, 1), shape.width, shape.height, shape.fps).result(20)
     assert (shape.width, shape.height) == (48, 128)
-    assert (probe(copy).width, probe(copy).height) == (240, 640)
+    assert (probe(made).width, probe(made).height) == (240, 640)
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libvpx"])
-def test_a_wrapped_video_keeps_its_pictures_and_times(tmp_path, make_video, copies, codec):
+def test_a_wrapped_video_keeps_its_pictures_and_times(tmp_path, make_video, renditions, codec):
     path = counting(make_video, tmp_path / "a.mkv", codec=codec)
-    copy = copies.wrapped(path, "content", way_to_play(path)).result(30)
-    assert way_to_play(str(copy)) in (Way.MP4, Way.WEBM)
-    before, after = times_and_levels(path), times_and_levels(copy)
+    made = renditions.wrapped(path, "content", way_to_play(path)).result(30)
+    assert way_to_play(str(made)) in (Way.MP4, Way.WEBM)
+    before, after = times_and_levels(path), times_and_levels(made)
     assert [level for _, level in after] == [level for _, level in before]
     np.testing.assert_allclose([t for t, _ in after], [t for t, _ in before], atol=0.002)
 
 
-def test_a_copy_is_made_once_however_many_ask(tmp_path, make_video, copies):
+def test_a_rendition_is_made_once_however_many_ask(tmp_path, make_video, renditions):
     path = counting(make_video, tmp_path / "a.mkv")
-    asked = [copies.excerpt(path, "content", Span(0, 1), 64, 48, 10.0) for _ in range(3)]
+    asked = [renditions.excerpt(path, "content", Span(0, 1), 64, 48, 10.0) for _ in range(3)]
     assert len({future.result(20) for future in asked}) == 1
     Path(path).unlink()
-    assert copies.excerpt(path, "content", Span(0, 1), 64, 48, 10.0).result(5).is_file()
+    assert renditions.excerpt(path, "content", Span(0, 1), 64, 48, 10.0).result(5).is_file()
 
 
-def test_a_broken_file_gives_an_error_and_leaves_nothing_behind(tmp_path, copies):
+def test_a_broken_file_gives_an_error_and_leaves_nothing_behind(tmp_path, renditions):
     path = tmp_path / "broken.mkv"
     path.write_bytes(os.urandom(5000))
     for future in (
-        copies.excerpt(str(path), "content", Span(0, 1), 64, 48, 10.0),
-        copies.wrapped(str(path), "content", Way.WRAPPED_MP4),
+        renditions.excerpt(str(path), "content", Span(0, 1), 64, 48, 10.0),
+        renditions.wrapped(str(path), "content", Way.WRAPPED_MP4),
     ):
         with pytest.raises(VideoError, match=r"broken\.mkv"):
             future.result(30)
-    assert list((tmp_path / "copies").iterdir()) == []
+    assert list((tmp_path / "renditions").iterdir()) == []
 
 
-def test_the_oldest_copies_make_room(tmp_path, make_video, decoders):
+def test_the_oldest_renditions_make_room(tmp_path, make_video, decoders):
     path = counting(make_video, tmp_path / "a.mkv")
-    copies = Copies(tmp_path / "copies", decoders, most_bytes=1)
-    first = copies.excerpt(path, "content", Span(0, 1), 64, 48, 10.0).result(20)
-    second = copies.excerpt(path, "content", Span(1, 2), 64, 48, 10.0).result(20)
-    copies.close()
-    assert list((tmp_path / "copies").iterdir()) == [second] != [first]
+    renditions = Renditions(tmp_path / "renditions", decoders, most_bytes=1)
+    first = renditions.excerpt(path, "content", Span(0, 1), 64, 48, 10.0).result(20)
+    second = renditions.excerpt(path, "content", Span(1, 2), 64, 48, 10.0).result(20)
+    renditions.close()
+    assert list((tmp_path / "renditions").iterdir()) == [second] != [first]
 
 
 def test_the_length_of_a_video_is_read_in_a_worker(tmp_path, make_video, decoders):

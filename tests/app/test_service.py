@@ -15,7 +15,8 @@ from encoder.model import Encoder
 from encoder.video import VideoInfo
 from indexer.align import Segment
 from indexer.catalog import EncodedVideo, FileState
-from indexer.library import Library, LibraryError
+from indexer.errors import LibraryError
+from indexer.library import Library
 from indexer.search import Match
 from indexer.update import Failure, UpdateReport
 

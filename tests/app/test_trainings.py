@@ -21,7 +21,7 @@ from app.training_run import (
 )  # fmt: skip
 from app.trainings import Trainings, smoothed
 from encoder.checkpoint import load_encoder
-from encoder.video import VideoError
+from encoder.errors import VideoError
 from indexer.library import Library
 from training import train
 from training.errors import TrainingError

@@ -16,13 +16,13 @@ from app.posters import Posters
 from app.settings import Settings
 from app.ui import saved, search_tab
 from app.ui.answer import A_PAGE, Answer, page_of
-from app.ui.copies import Copies
 from app.ui.exports import ExportRoutes
 from app.ui.filtering import LibraryFolders, chosen
 from app.ui.finding import QueryError, Wish, clip_of_path, clip_of_upload, clip_of_video, find_moments
 from app.ui.folders import AllowedFolders, FolderError
 from app.ui.picker import picker
 from app.ui.playable import Playable, playable
+from app.ui.renditions import Renditions
 from app.ui.routes import MediaRoutes
 from app.ui.site import Site
 from app.ui.timeline import timeline
@@ -54,10 +54,10 @@ def site(tmp_path_factory, folder, small_encoder):
 
 @pytest.fixture(scope="module")
 def client(site, tmp_path_factory):
-    copies = Copies(tmp_path_factory.mktemp("copies"), site.decoders)
-    routes = [*MediaRoutes(site, Posters(site.decoders), copies).routes(), *ExportRoutes(site, copies).routes()]
+    renditions = Renditions(tmp_path_factory.mktemp("renditions"), site.decoders)
+    routes = [*MediaRoutes(site, Posters(site.decoders), renditions).routes(), *ExportRoutes(site, renditions).routes()]
     yield TestClient(Starlette(routes=routes))
-    copies.close()
+    renditions.close()
 
 
 @pytest.fixture(scope="module")

@@ -21,10 +21,10 @@ from encoder.checkpoint import load_encoder, save_encoder
 from encoder.clips import ClipSpec, Span
 from encoder.config import EncoderConfig
 from encoder.decoding import DecodePool, Job
-from encoder.errors import WorldError
+from encoder.errors import VideoError, WorldError
 from encoder.model import Encoder
 from encoder.runtime import embed_clips
-from encoder.video import VideoError, probe, read_clips
+from encoder.video import probe, read_clips
 from training.corpus import Manifest
 
 

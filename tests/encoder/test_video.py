@@ -18,7 +18,8 @@ import pytest
 
 from encoder import video
 from encoder.clips import ClipSpec, Span, clip_spans
-from encoder.video import Video, VideoError, VideoInfo, probe, read_clips
+from encoder.errors import VideoError
+from encoder.video import Video, VideoInfo, probe, read_clips
 
 SINGLE = ClipSpec(frames=1, fps=4, size=16, hop=1)
 SPEC = ClipSpec(frames=8, fps=4, size=16, hop=4)

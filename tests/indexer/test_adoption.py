@@ -4,7 +4,8 @@ from encoder.checkpoint import load_encoder
 from indexer import adoption
 from indexer.adoption import adopt
 from indexer.current import home, take_into_use
-from indexer.library import Library, LibraryError
+from indexer.errors import LibraryError
+from indexer.library import Library
 from indexer.verify import verify
 
 

@@ -17,9 +17,11 @@ from sqlalchemy import event, text
 from encoder.checkpoint import load_encoder
 from encoder.clips import Span
 from encoder.decoding import DecodePool
-from encoder.video import VideoError, read_clips
+from encoder.errors import VideoError
+from encoder.video import read_clips
+from indexer.errors import LibraryError
 from indexer.footage import Film, sketches
-from indexer.library import Library, LibraryError
+from indexer.library import Library
 from indexer.requests import Example, Filters, VideoRef
 from indexer.search import align_videos
 from indexer.vectors import VectorIndex

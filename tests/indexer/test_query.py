@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from encoder.clips import Span
-from encoder.video import VideoError
+from encoder.errors import VideoError
 from indexer.query import embed_query
 
 FPS, SIZE = 16, 64

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from encoder.checkpoint import load_encoder
-from encoder.video import VideoError
+from encoder.errors import VideoError
 from training import monitor
 from training import train as under_test
 from training.cache import Frames

@@ -1,4 +1,4 @@
-"""Copies of videos that browsers can't play as they are, and cuts to be kept, in a folder beside the catalog.
+"""Renditions of videos that browsers can't play as they are, and cuts to be kept, in a folder beside the catalog.
 
 Wrapped anew where only the container is foreign, else a short excerpt around the match, encoded as H.264.
 """
@@ -17,7 +17,7 @@ from threading import Lock
 from app.cutting import Cutting, cut_all
 from app.media import Decoders, Way, encode, fitted, wrap_packets
 from encoder.clips import Span
-from encoder.video import VideoError
+from encoder.errors import VideoError
 
 LONGEST_EXCERPT_S = 60.0
 _EXCERPT, _EXCERPT_FPS = 640, 30.0  # pixels, the longer side
@@ -26,12 +26,12 @@ _LARGEST_CUT = 1920  # pixels, the longer side
 _CACHE_BYTES = 2 << 30
 
 
-class Copies:
-    """Playable copies in a folder, each made once, written whole or not at all; the oldest make room for new ones."""
+class Renditions:
+    """Files made of videos, each made once, written whole or not at all; the oldest make room for new ones."""
 
     def __init__(self, folder: Path, decoders: Decoders, most_bytes: int = _CACHE_BYTES) -> None:
         self._folder, self._decoders, self._most_bytes = folder, decoders, most_bytes
-        self._threads = ThreadPoolExecutor(2, "reelseek-copies")
+        self._threads = ThreadPoolExecutor(2, "reelseek-renditions")
         self._lock = Lock()
         self._making: dict[str, Future[Path]] = {}
 
