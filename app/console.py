@@ -23,6 +23,10 @@ EncoderOption = Annotated[
 WorkersOption = Annotated[int | None, typer.Option(min=1, help="Files decoded at once [one a processor].")]
 
 
+class Stopped(BaseException):
+    """The user or the system asked us to stop."""
+
+
 class Fault(WorldError):
     """A sentence to end a command with."""
 

@@ -1,1 +1,1 @@
-"""Commands that have a file of their own; `app/cli.py` has the others and puts all of them together."""
+"""The commands, one a file; `app/cli.py` puts them together."""

@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 import torch
 
-import app.cli
+from app.commands.train import Recipe
 from encoder.config import EncoderConfig
 from training.objective import Objective
 from training.processes import Group
@@ -17,7 +17,7 @@ NAMES = get_args(RecipeName)
 
 
 def test_the_command_line_knows_every_recipe_and_no_other():
-    assert sorted(app.cli.Recipe) == sorted(NAMES)
+    assert sorted(Recipe) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
