@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.catalog import KnownFile, is_below
+from indexer.folders import is_below
 from indexer.library import Library
+from indexer.records import KnownFile
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from app.text import file_name, shown
 from encoder.clips import Span
 from encoder.errors import WorldError
-from indexer.catalog import Catalog, Video
+from indexer.catalog import Catalog
+from indexer.tables import Video
 
 MOST = 200  # of a list
 

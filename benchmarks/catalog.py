@@ -25,8 +25,9 @@ from encoder.clips import Span
 from encoder.decoding import DecodePool
 from encoder.video import VideoInfo
 from indexer import schema
-from indexer.catalog import Catalog, EncodedVideo, FileState
+from indexer.catalog import Catalog
 from indexer.discover import discover, state_of
+from indexer.records import EncodedVideo, FileState
 from indexer.tables import Clip, File, Video
 from indexer.update import Update
 

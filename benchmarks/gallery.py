@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog import Video, is_below
+from indexer.folders import is_below
 from indexer.library import Library
 from indexer.search import Query, align_videos, looked_at, search, usual_similarity
+from indexer.tables import Video
 from indexer.vectors import VectorIndex
 
 RESULTS = 10  # a query, as `reelseek search` lists

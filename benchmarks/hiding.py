@@ -16,7 +16,7 @@ from benchmarks.copies import write_pieces
 from benchmarks.edits import Frames, Kind, Rng
 from benchmarks.sources import Source, in_turns, read_source
 from encoder.clips import Span
-from indexer.catalog import Video
+from indexer.tables import Video
 
 FPS, SHORT_SIDE, CRF = 25, 128, 24  # of a long file
 LONGEST_S = 20.0  # of a piece

@@ -31,11 +31,11 @@ from benchmarks.sources import Source, draw_sources, turning
 from encoder.checkpoint import DEFAULT
 from encoder.clips import Span
 from encoder.errors import WorldError
-from indexer.catalog import Video
 from indexer.discover import resolve
 from indexer.evaluation import bootstrap_interval, localisation_recall, micro_ap, temporal_iou
 from indexer.library import Library
 from indexer.requests import Example
+from indexer.tables import Video
 
 CUT_S, LONG_S = 3.0, 600.0
 TURNS = 3.0  # grey levels: `turning` of a cut whose reverse must be told apart

@@ -25,9 +25,10 @@ from encoder.decoding import DecodePool
 from encoder.errors import WorldError
 from encoder.video import VideoInfo
 from indexer.blas import one_blas_thread
-from indexer.catalog import Catalog, EncodedVideo, FileState
+from indexer.catalog import Catalog
 from indexer.library import Library
 from indexer.query import embed_query
+from indexer.records import EncodedVideo, FileState
 from indexer.search import align_videos, candidates, looked_at, usual_similarity
 
 STAGES = ("read and embed", "look up", "align", "compare pictures", "whole search")

@@ -24,7 +24,7 @@ from benchmarks.vectors_bootstrap import draw, draw_queries, from_library, inven
 from benchmarks.vectors_ours import Exact, Ours
 from benchmarks.vectors_plot import plot
 from benchmarks.vectors_rivals import Index, installed
-from indexer.catalog import Embeddings
+from indexer.records import Embeddings
 from indexer.vector_file import Ids
 
 QUERIES = 500

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.edits import Frames, Rng
 from encoder.clips import ClipSpec, Span
 from encoder.video import read_clips
-from indexer.catalog import Video
+from indexer.tables import Video
 
 MOST_FPS, MOST_PIXELS = 30.0, 320  # of what is read; the long side
 MOVES = 1.0  # grey levels: standard deviation over time of a pixel, in the mean, of a video in which something moves

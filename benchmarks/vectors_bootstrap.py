@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog import Catalog, Embeddings
+from indexer.catalog import Catalog
+from indexer.records import Embeddings
 
 MOVED = 0.7  # of the difference of two random clips, for a video as a whole
 JITTER = 0.2  # of the difference of two successive clips, for each clip

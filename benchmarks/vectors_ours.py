@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog import Embeddings
+from indexer.records import Embeddings
 from indexer.structures import faiss
 from indexer.vector_file import Ids
 from indexer.vectors import VectorIndex

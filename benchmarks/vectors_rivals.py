@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog import Embeddings
+from indexer.records import Embeddings
 from indexer.vector_file import Ids
 
 _BLOCK = 50_000  # vectors given at once

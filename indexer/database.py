@@ -1,4 +1,4 @@
-"""How the database of a catalog is connected to."""
+"""The database of a catalog, and how it is connected to."""
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.engine import URL
@@ -10,7 +10,18 @@ class CatalogError(WorldError):
     """A catalog that can't be used, in one sentence."""
 
 
-def connect(url: str | URL) -> Engine:
+class Database:
+    """A connected database."""
+
+    def __init__(self, url: str | URL) -> None:
+        self.engine = _connected(url)
+
+    def close(self) -> None:
+        """Give its connections back."""
+        self.engine.dispose()
+
+
+def _connected(url: str | URL) -> Engine:
     """An engine whose transactions are durable when they end, and whose errors are CatalogError."""
     engine = create_engine(url)
     event.listen(engine, "handle_error", _in_words)

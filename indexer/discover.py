@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from encoder.errors import WorldError
-from indexer.catalog import FileState
+from indexer.records import FileState
 
 SUFFIXES = frozenset(
     [

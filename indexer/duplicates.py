@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from encoder.clips import Span
 from indexer.blas import one_blas_thread
-from indexer.catalog import Catalog, Embeddings
+from indexer.catalog import Catalog
 from indexer.ranges import Ids
+from indexer.records import Embeddings
 from indexer.reels import Reels
 from indexer.tracing import Reel, Seconds, Stretch, trace
 from indexer.vectors import VectorIndex

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.clips import Span
-from indexer.catalog import Catalog, Embeddings
+from indexer.catalog import Catalog
 from indexer.ranges import Ids
+from indexer.records import Embeddings
 from indexer.search import Query
 from indexer.vectors import VectorIndex
 

@@ -23,15 +23,18 @@ from encoder.checkpoint import Checkpoint, load_encoder
 from encoder.clips import Span
 from encoder.decoding import DecodePool
 from indexer import schema
-from indexer.catalog import Catalog, CatalogError, FileState, KnownFile, is_below
+from indexer.catalog import Catalog
 from indexer.current import ENCODER, home
+from indexer.database import CatalogError
 from indexer.discover import discover, resolve
 from indexer.errors import LibraryError, in_words
 from indexer.filters import passing
+from indexer.folders import is_below, outermost
 from indexer.modes import search_in
 from indexer.paging import page
 from indexer.query import embed_query
 from indexer.recent import RecentQueries, key_of
+from indexer.records import FileState, KnownFile
 from indexer.requests import Example, Examples, Filters, Mode, VideoRef, examples
 from indexer.search import Match, Query
 from indexer.stills import held, mode_for
@@ -224,9 +227,7 @@ class Library:
         return folders
 
     def _set_folders(self, folders: Iterable[str]) -> None:
-        every = sorted(set(folders))
-        outer = [path for path in every if not any(is_below(path, other) for other in every if other != path)]
-        self.catalog.set_meta(**{_FOLDERS: json.dumps(outer)})
+        self.catalog.set_meta(**{_FOLDERS: json.dumps(outermost(folders))})
 
     def search(
         self,

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from encoder.clips import Span
-from indexer.catalog import Embeddings
 from indexer.ranges import Ids
+from indexer.records import Embeddings
 from indexer.structures import Similarities
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.catalog import Embeddings
+from indexer.records import Embeddings
 from indexer.structures import Similarities
 from indexer.vectors import VectorIndex
 

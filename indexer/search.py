@@ -17,12 +17,12 @@ from encoder.clips import ClipSpec, Span
 from indexer.align import SEGMENTS, Segment, Timeline, align_all
 from indexer.along import Along
 from indexer.blas import one_blas_thread
-from indexer.catalog import Embeddings
 from indexer.footage import BEYOND_S, Film, compare, refined
 from indexer.lookup import Clips, Lookup
 from indexer.ranges import Ids
 from indexer.rarity import EQUAL, Rarity, weights_of
 from indexer.readings import Reading
+from indexer.records import Embeddings
 
 _HITS = 200  # clips looked up for each query window
 _SAMPLE = 1000  # clips that stand for the whole library

@@ -13,7 +13,7 @@ import faiss as typed_faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.catalog import Embeddings
+from indexer.records import Embeddings
 
 Rows = NDArray[np.int64]  # of a structure, in the order of adding; -1 for none
 Similarities = NDArray[np.float32]

@@ -11,9 +11,10 @@ import xxhash
 
 from encoder.checkpoint import Checkpoint
 from encoder.decoding import DecodePool, Failed, Job
-from indexer.catalog import Catalog, FileState, KnownFile
+from indexer.catalog import Catalog
 from indexer.discover import state_of
 from indexer.pipeline import Encoded, Progressed, encode_videos
+from indexer.records import FileState, KnownFile
 
 _BLOCK = 1 << 20  # bytes read at once
 _AHEAD = 4  # files hashed before a decoder asks for them

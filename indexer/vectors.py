@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer import structures, vector_file
-from indexer.catalog import Embeddings
+from indexer.records import Embeddings
 from indexer.structures import Rows, Similarities
 from indexer.vector_file import CacheError, Header, Ids
 

@@ -9,9 +9,11 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from encoder.clips import Span
-from indexer.catalog import Catalog, CatalogError, Clip, File, Video
+from indexer.catalog import Catalog
+from indexer.database import CatalogError
 from indexer.footage import SketchError, unpack
 from indexer.library import Library
+from indexer.tables import Clip, File, Video
 from indexer.vector_file import CacheError, check
 from indexer.vectors import VectorIndex
 

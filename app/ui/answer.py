@@ -11,7 +11,7 @@ from app.ui import fragments
 from app.ui.cards import Card, cards
 from app.ui.icons import icon
 from app.ui.playable import Playable
-from indexer.catalog import Video
+from indexer.tables import Video
 
 A_PAGE = 12  # cards
 

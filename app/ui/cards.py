@@ -16,7 +16,7 @@ from app.ui.icons import icon
 from app.ui.playable import Playable, playable, poster, strip
 from app.ui.timeline import timeline
 from encoder.clips import Span
-from indexer.catalog import Video
+from indexer.tables import Video
 
 TILES = 8  # pictures of a moving poster
 _GONE = "<p>The file is no longer where it was; index its folder again.</p>"

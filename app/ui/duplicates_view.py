@@ -9,8 +9,8 @@ from app.text import file_name, shown
 from app.ui import fragments
 from app.ui.library_view import size
 from app.ui.playable import poster
-from indexer.catalog import Video
 from indexer.library import Library
+from indexer.tables import Video
 
 _SHOWN = 100  # groups
 

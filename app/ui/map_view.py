@@ -8,8 +8,8 @@ from app.text import file_name
 from app.ui import fragments
 from app.ui.assets import asset
 from app.ui.playable import poster
-from indexer.catalog import Video
 from indexer.library import Library
+from indexer.tables import Video
 
 WALK = asset("map.js")  # arrow keys go from picture to picture
 

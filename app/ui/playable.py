@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from app.media import Way
 from app.ui.renditions import LONGEST_EXCERPT_S
 from encoder.clips import Span
-from indexer.catalog import Video
+from indexer.tables import Video
 
 _AROUND_S = 2.0  # what an excerpt shows before and after the part
 

@@ -14,9 +14,9 @@ from encoder.config import EncoderConfig
 from encoder.model import Encoder
 from encoder.video import VideoInfo
 from indexer.align import Segment
-from indexer.catalog import EncodedVideo, FileState
 from indexer.errors import LibraryError
 from indexer.library import Library
+from indexer.records import EncodedVideo, FileState
 from indexer.search import Match
 from indexer.update import Failure, UpdateReport
 

@@ -6,10 +6,10 @@ from app.timeline import draw_timeline, write_timeline
 from encoder.checkpoint import load_encoder
 from encoder.clips import Span
 from encoder.video import VideoInfo
-from indexer.catalog import EncodedVideo, FileState
 from indexer.coverage import Coverage, Source
 from indexer.duplicates import Shared
 from indexer.library import Library
+from indexer.records import EncodedVideo, FileState
 from indexer.tracing import Stretch
 
 STRETCH = Stretch(Span(1.00049, 5), Span(10, 18), 2.0, True, 0.98765)

@@ -11,7 +11,7 @@ from benchmarks.gallery import recordings
 from benchmarks.sources import in_turns, movement, read_source, turning
 from encoder.clips import Span
 from encoder.video import probe
-from indexer.catalog import Video
+from indexer.tables import Video
 
 RNG = np.random.default_rng(0)
 

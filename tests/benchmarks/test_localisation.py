@@ -9,7 +9,7 @@ from benchmarks.localisation import Answer, Place, read_hidden, segments_ap, tab
 from benchmarks.sources import Source, read_source
 from encoder.clips import Span
 from encoder.video import probe
-from indexer.catalog import Video
+from indexer.tables import Video
 
 SIZE = (96, 54)  # 16:9
 

@@ -11,7 +11,8 @@ from benchmarks.vectors_rivals import installed
 from encoder.clips import Span
 from encoder.video import VideoInfo
 from indexer import schema
-from indexer.catalog import Catalog, EncodedVideo, FileState
+from indexer.catalog import Catalog
+from indexer.records import EncodedVideo, FileState
 
 
 def test_what_is_drawn_is_of_unit_length_and_lies_as_the_source_does():

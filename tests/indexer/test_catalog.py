@@ -7,9 +7,9 @@ from sqlalchemy import event, text
 from encoder.clips import Span
 from encoder.errors import WorldError
 from encoder.video import VideoInfo
-from indexer import catalog as catalogs
 from indexer import schema
-from indexer.catalog import Catalog, EncodedVideo, FileState
+from indexer.catalog import Catalog
+from indexer.records import EncodedVideo, FileState
 
 INFO = VideoInfo(duration=4.0, width=64, height=48, fps=25.0, codec="h264")
 
@@ -65,7 +65,7 @@ def test_embeddings_come_back_rounded_to_float16_and_nothing_else(catalog):
 
 
 def test_embeddings_are_read_in_blocks_from_a_given_id_on(catalog, monkeypatch):
-    monkeypatch.setattr(catalogs, "_BLOCK", 4)
+    monkeypatch.setattr("indexer.catalog_clips.BLOCK", 4)
     for i in range(5):
         catalog.add_video(state(f"/{i}"), f"c{i}", video(3, seed=i))
     ids = catalog.clip_ids()
@@ -75,7 +75,8 @@ def test_embeddings_are_read_in_blocks_from_a_given_id_on(catalog, monkeypatch):
 
 
 def test_what_is_asked_for_many_ids_is_asked_in_blocks(catalog, monkeypatch):
-    monkeypatch.setattr(catalogs, "_BLOCK", 2)
+    for place in ("statements", "catalog_clips"):
+        monkeypatch.setattr(f"indexer.{place}.BLOCK", 2)
     ids = [catalog.add_video(state(f"/{i}"), f"c{i}", video(3, seed=i)) for i in range(5)]
     assert list(catalog.videos(ids)) == list(catalog.paths(ids)) == ids
     assert [video_id for video_id, _ in catalog.clips_of_videos(ids)] == ids
@@ -118,7 +119,7 @@ def test_a_video_whose_commit_breaks_in_the_middle_leaves_nothing(catalog, monke
         raise KeyboardInterrupt
 
     before = catalog.generation()
-    monkeypatch.setattr(catalogs, "_next_generation", break_off)
+    monkeypatch.setattr("indexer.catalog.next_generation", break_off)
     with pytest.raises(KeyboardInterrupt):
         catalog.add_video(state("/a"), "c1", video())
     assert catalog.totals() == (0, 0, 0.0)

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from indexer.catalog import FileState
 from indexer.discover import PathError, discover, state_of
+from indexer.records import FileState
 
 
 @pytest.fixture

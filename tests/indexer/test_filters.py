@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from encoder.clips import Span
 from encoder.video import VideoInfo
 from indexer import schema
-from indexer.catalog import Catalog, EncodedVideo, FileState
+from indexer.catalog import Catalog
 from indexer.filters import passing
+from indexer.records import EncodedVideo, FileState
 from indexer.requests import Filters
 from indexer.tables import Video
 

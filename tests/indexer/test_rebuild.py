@@ -11,8 +11,8 @@ import pytest
 
 from encoder.clips import Span
 from encoder.video import VideoInfo
-from indexer.catalog import EncodedVideo, FileState
 from indexer.library import Library
+from indexer.records import EncodedVideo, FileState
 from indexer.vectors import VectorIndex
 from indexer.verify import verify
 

@@ -4,8 +4,9 @@ import pytest
 from encoder.clips import Span
 from encoder.video import VideoInfo
 from indexer import schema
-from indexer.catalog import Catalog, EncodedVideo, FileState
+from indexer.catalog import Catalog
 from indexer.footage import pack
+from indexer.records import EncodedVideo, FileState
 from indexer.requests import VideoRef
 from indexer.stored import NoVideoError, stored_query
 from tests.indexer.conftest import SPEC
