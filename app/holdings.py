@@ -61,7 +61,7 @@ def room(library: Library, folder: Path) -> list[Room]:
     own = library.folder
     parts = {
         "catalog": _bytes(own.glob("catalog.sqlite*")),
-        "search index": _bytes([library.cache_path]),
+        "search index": _bytes([library.index.path]),
         "encoder": _bytes(own.glob("encoder.safetensors")),
     }
     every = _bytes(folder.rglob("*"))

@@ -8,7 +8,8 @@ from app.settings import Settings
 from encoder.checkpoint import DEFAULT, load_encoder
 from indexer.align import Segment
 from indexer.confidence import Fit, fit_for, why_none
-from indexer.library import Library, exists
+from indexer.current import exists
+from indexer.library import Library
 from indexer.measure import measure_index
 from indexer.requests import Mode
 from indexer.search import Match
@@ -117,7 +118,7 @@ def status(library: Library) -> Json:
 
 def measured(library: Library) -> Json:
     """How much of what is nearest the library's index finds, and how soon, see `measure_index`."""
-    return asdict(measure_index(library.current_index()))
+    return asdict(measure_index(library.index.current()))
 
 
 def damaged(library: Library) -> list[Json]:
@@ -128,7 +129,7 @@ def damaged(library: Library) -> list[Json]:
 
 
 def _cache_state(library: Library) -> str:
-    facts, generation = library.index_facts, cached_generation(library.cache_path)
+    facts, generation = library.index.facts, cached_generation(library.index.path)
     if facts is None:
         return "the search cache is missing or damaged, so the next search builds it"
     behind = generation != library.catalog.generation()

@@ -27,7 +27,7 @@ def duplicates(library: Library, progress: Callable[[int, int], None] | None = N
         progress: told how many clips of how many are done.
     """
     copied = [video for video, paths in library.catalog.paths().items() if len(paths) > 1]
-    shared = find_shared(library.catalog, library.current_index(), library.checkpoint.spec.fps, progress)
+    shared = find_shared(library.catalog, library.index.current(), library.checkpoint.spec.fps, progress)
     return _rows(library, grouped(shared, copied))
 
 

@@ -81,7 +81,7 @@ def asked_of(library: Library, hidden: Sequence[Hidden], beside_s: float) -> Ite
     names = {video: Path(paths[0]).name for video, paths in library.catalog.paths().items()}
     if missing := {one.file for one in hidden}.difference(names.values()):
         raise WorldError(f"{', '.join(sorted(missing))} could not be indexed; remove {library.folder} to try again")
-    clips, index = dict(library.catalog.clips_of_videos(names)), library.current_index()
+    clips, index = dict(library.catalog.clips_of_videos(names)), library.index.current()
     for one in hidden:
         shown = Span(max(0.0, one.source.start - beside_s), one.source.end + beside_s)
         reading = library.embed_query(one.path, shown).readings[0]

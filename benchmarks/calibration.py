@@ -149,7 +149,7 @@ def same_action(library: Library, labels: Mapping[int, tuple[str, str]], mode: M
 
 def search(library: Library, query: Query, mode: Mode, k: int) -> list[tuple[int, float]]:
     """The videos that a search finds, with their scores."""
-    catalog, index, checkpoint = library.catalog, library.current_index(), library.checkpoint
+    catalog, index, checkpoint = library.catalog, library.index.current(), library.checkpoint
     found = search_in(mode, [query], [], catalog, index, k, checkpoint.spec, checkpoint.config)
     return [(match.video_id, match.score) for match in found]
 

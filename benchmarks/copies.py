@@ -28,9 +28,10 @@ from benchmarks.gallery import Gallery
 from benchmarks.sources import Source, draw_sources, turning
 from encoder.checkpoint import DEFAULT, load_encoder
 from encoder.errors import WorldError
+from indexer.current import exists
 from indexer.discover import resolve
 from indexer.evaluation import bootstrap_interval, micro_ap
-from indexer.library import Library, exists
+from indexer.library import Library
 from indexer.search import Query
 
 SHORTEST_S, LONGEST_S = 1.5, 6.0  # of a source

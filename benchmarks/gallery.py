@@ -20,8 +20,8 @@ class Gallery:
 
     def __init__(self, library: Library, same: Sequence[str] = ()) -> None:
         self.library, self.catalog, self.spec = library, library.catalog, library.checkpoint.spec
-        library.refresh()
-        self.index = VectorIndex.load(library.cache_path, library.checkpoint.config.dim)
+        library.index.refresh()
+        self.index = VectorIndex.load(library.index.path, library.checkpoint.config.dim)
         self.paths = self.catalog.paths()
         self._recordings = {
             video: set[str]().union(*(recordings(path, same) for path in paths)) for video, paths in self.paths.items()

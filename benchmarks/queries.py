@@ -108,7 +108,7 @@ def timed(library: Library, pool: DecodePool, clip: str, seconds: float) -> tupl
     query = embed_query(clip, Span(0.0, seconds), library.checkpoint, pool)  # the library keeps the latest ones
     clock.append(time.perf_counter())
     with one_blas_thread():  # as `search` does it
-        index = library.current_index()
+        index = library.index.current()
         usual = usual_similarity(query.embeddings, index)
         videos = candidates(query, usual, catalog, index, RESULTS)
         clock.append(time.perf_counter())

@@ -110,5 +110,5 @@ def _take_over(old: Library, new: Library, folder: Path) -> None:
         new.catalog.number_videos({video.content: video.id for video in old.catalog.videos().values()})
         facts = {key: value for key, value in old.catalog.meta().items() if key not in _OWN}
         new.catalog.set_meta(**facts)
-    new.refresh()
+    new.index.refresh()
     take_into_use(folder, new.folder)

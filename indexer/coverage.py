@@ -82,7 +82,7 @@ _Finder = Callable[[], Material | None]  # so that one other video is in memory 
 
 
 def _in_library(library: Library, video: Material) -> list[tuple[_Finder, Hits]]:
-    index, own = library.current_index(), video.video_id
+    index, own = library.index.current(), video.video_id
     if not len(index):
         return []
     named = named_videos(video.embeddings, video.starts, video.reel, own, library.catalog, index, _VIDEOS)

@@ -22,6 +22,11 @@ def home(folder: Path) -> Path:
     return place if (place / ENCODER).is_file() else folder
 
 
+def exists(folder: Path) -> bool:
+    """Whether a folder holds a library."""
+    return (home(folder) / ENCODER).is_file()
+
+
 def beside(folder: Path, fingerprint: str) -> Path:
     """Where a later library of another encoder lies."""
     return folder / f"{_PREFIX}{fingerprint}"

@@ -55,7 +55,7 @@ def verify(library: Library, repair: bool = False) -> Verification:
         for problem in _wrong_cache(library):
             result.problems.append(problem)
             if repair:
-                library.rebuild_cache()
+                library.index.rebuild()
                 result.repaired.append(problem)
     return result
 
@@ -134,23 +134,23 @@ def _drop(catalog: Catalog, video_id: int) -> None:
 
 def _wrong_cache(library: Library) -> Iterator[str]:
     """Say what is wrong with the cache file; one that is missing or behind only costs time and is no problem."""
-    if not library.cache_path.exists():
+    if not library.index.path.exists():
         return
     try:
-        check(library.cache_path)
-        index = VectorIndex.load(library.cache_path, library.checkpoint.config.dim)
+        check(library.index.path)
+        index = VectorIndex.load(library.index.path, library.checkpoint.config.dim)
     except CacheError as error:
-        yield f"{library.cache_path.name} can't be used: {error}"
+        yield f"{library.index.path.name} can't be used: {error}"
         return
     if index.generation != library.catalog.generation():
         return
     if not np.array_equal(index.ids(), library.catalog.clip_ids()):
-        yield f"{library.cache_path.name} does not hold the catalog's clips"
+        yield f"{library.index.path.name} does not hold the catalog's clips"
         return
     try:
         for ids, embeddings in library.catalog.embeddings():
             if not np.array_equal(index.vectors(ids), embeddings, equal_nan=True):
-                yield f"{library.cache_path.name} holds other vectors than the catalog"
+                yield f"{library.index.path.name} holds other vectors than the catalog"
                 return
     except CatalogError:
         return  # said already of the video that it belongs to

@@ -40,8 +40,8 @@ def index(
             print_json(result)
         else:
             _print(result)
-        if opened.warning:
-            raise Fault(opened.warning)
+        if opened.index.warning:
+            raise Fault(opened.index.warning)
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -20,5 +20,5 @@ def remove(
     with Library.open(settings.library, settings.catalog_url) as opened:
         count = opened.remove(paths)
         print_json({"removed": count}) if as_json else typer.echo(f"{count} files removed from the library")
-        if opened.warning:
-            raise Fault(opened.warning)
+        if opened.index.warning:
+            raise Fault(opened.index.warning)

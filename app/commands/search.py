@@ -78,8 +78,8 @@ def search(
     settings = settings_for(library)
     with Library.open(settings.library, settings.catalog_url) as opened:
         rows = search_rows(opened, opened.search(wanted, unwanted, filters, k, offset, mode), mode)
-        if opened.warning:
-            say(opened.warning)
+        if opened.index.warning:
+            say(opened.index.warning)
         if explain:
             say(f"score: {_SCORES[mode]}; confidence: {meaning(opened, mode)}")
         if as_json:

@@ -106,7 +106,7 @@ def find_moments(site: Site, wish: Wish) -> Answer | None:
         told=f"The best {len(rows)} of {searched:,} videos, from {clips:,} clips searched in "
         f"{time.monotonic() - began:.2f} s.",
         meaning=meaning(library, wish.mode),
-        warning=library.warning,
+        warning=library.index.warning,
         curves={match.video_id: match.along.steps(_STEPS) for match in matches if match.along},
         marks=wish.marks,
     )

@@ -67,8 +67,10 @@ def start_retry(site: Site) -> str:
 
     def work(job: Job) -> UpdateReport:
         job.tell(0.0, "Looking at the files")
-        settings = site.settings
-        return site.library.retry(site.folders.roots, settings.workers, teller(job), settings.stall_s)
+        settings, library = site.settings, site.library
+        with library.changing():
+            failed = library.forget_failures(site.folders.roots)
+            return library.add(failed, settings.workers, teller(job), settings.stall_s)
 
     return site.indexing.start("Trying the unreadable files again", work)
 

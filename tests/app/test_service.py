@@ -112,7 +112,7 @@ def test_status_tells_what_is_there_what_failed_and_what_is_damaged(library):
     assert status["bytes"] == sum(path.stat().st_size for path in library.folder.iterdir())
     assert status["encoder"]["fingerprint"] == library.checkpoint.fingerprint
     assert status["cache"] == "the search cache is missing or damaged, so the next search builds it"
-    library.refresh()
+    library.index.refresh()
     facts = "exact search over 2 clips (0.0 MB); approximate above 50,000"
     assert service.status(library)["cache"] == f"{facts}; up to date"
     put(library, "/b.mp4", "c3")

@@ -98,7 +98,7 @@ class Recording:
     """A library that only notes what it is asked."""
 
     def __init__(self):
-        self.asked, self.warning = [], None
+        self.asked, self.index = [], SimpleNamespace(warning=None)
         self.catalog = SimpleNamespace(paths=lambda _: {}, videos=lambda _: {})
 
     def search(self, like, unlike, filters, k, mode):

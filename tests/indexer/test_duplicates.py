@@ -43,7 +43,7 @@ def film_of(sources):
 
 
 @pytest.fixture(scope="module")
-def edited(shared_data, make_video, tmp_path_factory, checkpoint, pool):
+def edited(shared_data, make_video, tmp_path_factory, checkpoint, use_pool):
     """A library of three real videos and a film of parts of them; the paths, and where the parts lie in the film."""
     folder = tmp_path_factory.mktemp("edited")
     sources = [pictures(shared_data / name) for name in REAL]
@@ -53,7 +53,7 @@ def edited(shared_data, make_video, tmp_path_factory, checkpoint, pool):
         times = [i / FPS for i in range(len(each))]
         make_video(folder / f"{number}.mp4", times, blurred, codec="libx264", clock=FPS, last_s=1 / FPS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("indexer.library.DecodePool", lambda *_: pool)
+        use_pool(patch)
         with Library.create(folder / "library", checkpoint) as library:
             assert library.add([folder]).indexed == 4
             yield library, folder, spans
@@ -67,7 +67,7 @@ def test_parts_of_real_videos_are_found_in_a_film_with_their_times(edited):
     library, folder, spans = edited
     told = []
     spec = library.checkpoint.spec
-    found = find_shared(library.catalog, library.current_index(), spec.fps, lambda *done: told.append(done))
+    found = find_shared(library.catalog, library.index.current(), spec.fps, lambda *done: told.append(done))
     ids = {paths[0]: video for video, paths in library.catalog.paths().items()}
     film = ids[str(folder / "3.mp4")]
     assert len(found) == len(EDITS)

@@ -27,10 +27,10 @@ vectors.EXACT_UP_TO, vectors._BLOCK = 100, 10
 if sys.argv[2] == "writing":
     os.fsync = lambda _: (print("now", flush=True), time.sleep(60))
 with Library.open(Path(sys.argv[1])) as library:
-    library.current_index()
+    library.index.current()
     if sys.argv[2] == "building":
         print("now", flush=True)
-    library._rebuilding.join()
+    library.index._rebuilding.join()
     print("now", flush=True)
     sys.stdin.read()
 """
@@ -62,7 +62,7 @@ def finds_all(library, index):
 
 
 def cached(library):
-    return VectorIndex.load(library.cache_path, DIM)
+    return VectorIndex.load(library.index.path, DIM)
 
 
 def test_searches_have_the_old_index_until_the_new_one_is_there(library, monkeypatch):
@@ -75,19 +75,19 @@ def test_searches_have_the_old_index_until_the_new_one_is_there(library, monkeyp
         return made
 
     monkeypatch.setattr(VectorIndex, "restructured", slow)
-    old = library.current_index()
-    rebuilding = library._rebuilding
+    old = library.index.current()
+    rebuilding = library.index._rebuilding
     assert old.describe().startswith("exact search over 200 clips")
     fill(library, [5])  # while it is being rebuilt
     library.catalog.remove_files(["/0.mp4"])
-    assert library.current_index() is old
-    assert library._rebuilding is rebuilding
+    assert library.index.current() is old
+    assert library.index._rebuilding is rebuilding
     assert finds_all(library, old)
     going.set()
     rebuilding.join()
-    assert library._index.generation == library.catalog.generation()  # what changed meanwhile was taken over
-    new = library.current_index()
-    assert new.describe() == library.index_facts
+    assert library.index._index.generation == library.catalog.generation()  # what changed meanwhile was taken over
+    new = library.index.current()
+    assert new.describe() == library.index.facts
     assert new.describe().startswith("approximate search over 200 clips (0.1 MB), the 40 newest")
     assert finds_all(library, new)
     assert verify(library).problems == []
@@ -96,13 +96,13 @@ def test_searches_have_the_old_index_until_the_new_one_is_there(library, monkeyp
 def test_closing_stops_a_rebuild_and_the_next_opening_does_it(library, monkeypatch):
     monkeypatch.setattr("indexer.vectors._BLOCK", 1)
     fill(library, range(5))
-    library.current_index()
+    library.index.current()
     library.close()
     with Library.open(library.folder) as again:
-        assert not again.current_index()._graphed
-        again._rebuilding.join()
-        assert again.current_index()._graphed == 200
-        assert not again._index.due
+        assert not again.index.current()._graphed
+        again.index._rebuilding.join()
+        assert again.index.current()._graphed == 200
+        assert not again.index._index.due
 
 
 def test_indexing_and_repairing_leave_the_index_in_its_structure(library, videos):
@@ -110,26 +110,26 @@ def test_indexing_and_repairing_leave_the_index_in_its_structure(library, videos
     fill(library, range(5))
     library.add([videos])
     assert cached(library)._graphed == 200
-    library.cache_path.write_bytes(b"")
+    library.index.path.write_bytes(b"")
     assert verify(library, repair=True).ok
     assert cached(library)._graphed == 200
 
 
 def test_a_cache_that_another_process_has_brought_up_to_date_is_read_not_made_again(library):
     fill(library, range(5))
-    library.rebuild_cache()
+    library.index.rebuild()
     with Library.open(library.folder) as other:
         fill(other, [5])
-        other._refresh_and_save()
-    assert library.current_index()._graph.referenced_objects  # mapped
-    assert finds_all(library, library.current_index())
+        other.index.refresh_and_save()
+    assert library.index.current()._graph.referenced_objects  # mapped
+    assert finds_all(library, library.index.current())
 
 
 @pytest.mark.parametrize(("moment", "graphed"), [("building", 0), ("writing", 0), ("done", 400)])
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
 def test_a_rebuild_killed_at_any_point_leaves_an_index_that_serves(library, moment, graphed):
     fill(library, range(10))
-    library.refresh()
+    library.index.refresh()
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", REBUILD, library.folder, moment]
     with subprocess.Popen(
@@ -137,12 +137,12 @@ def test_a_rebuild_killed_at_any_point_leaves_an_index_that_serves(library, mome
     ) as process:
         assert process.stdout.readline() == "now\n"
         process.send_signal(signal.SIGKILL)
-    assert library.cache_path.with_name("vectors.faiss.part").exists() == (moment == "writing")
+    assert library.index.path.with_name("vectors.faiss.part").exists() == (moment == "writing")
     with Library.open(library.folder) as again:
         assert verify(again).problems == []
-        again.refresh()
-        assert again._index._graphed == graphed
-        assert finds_all(again, again._index)
-        again._restructure()
+        again.index.refresh()
+        assert again.index._index._graphed == graphed
+        assert finds_all(again, again.index._index)
+        again.index._restructure()
         assert [path.name for path in library.folder.glob("vectors.*")] == ["vectors.faiss"]
         assert cached(again)._graphed == 400

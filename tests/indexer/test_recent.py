@@ -6,7 +6,7 @@ import pytest
 
 from encoder.checkpoint import load_encoder
 from encoder.clips import Span
-from indexer import library as libraries
+from indexer import embedder
 from indexer.library import Library
 from indexer.recent import RecentQueries, key_of, size_of
 
@@ -21,13 +21,13 @@ def query(pictures, embeddings=0):
 @pytest.fixture
 def read(monkeypatch):
     """What is read and embedded, as (file, part)."""
-    seen, embed = [], libraries.embed_query
+    seen, embed = [], embedder.embed_query
 
     def noted(clip, span, *how):
         seen.append((clip.name, span))
         return embed(clip, span, *how)
 
-    monkeypatch.setattr(libraries, "embed_query", noted)
+    monkeypatch.setattr(embedder, "embed_query", noted)
     return seen
 
 

@@ -12,14 +12,14 @@ NAN = np.full(256, np.nan, "<f2").tobytes()
 
 
 @pytest.fixture(scope="module")
-def three(checkpoint, clip, pool, tmp_path_factory):
+def three(checkpoint, clip, use_pool, tmp_path_factory):
     """A folder with a library of three videos, one of them in two files."""
     folder = tmp_path_factory.mktemp("three")
     for i in range(3):
         clip(folder / "videos" / f"{i}.mp4", i)
     clip(folder / "videos" / "copy of 2.mp4", 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("indexer.library.DecodePool", lambda *_: pool)
+        use_pool(patch)
         with Library.create(folder / "library", checkpoint) as made:
             for name in ("0.mp4", "1.mp4", "2.mp4", ""):  # 1.mp4 is video 2 with clips 3 and 4
                 made.add([folder / "videos" / name])
@@ -27,8 +27,8 @@ def three(checkpoint, clip, pool, tmp_path_factory):
 
 
 @pytest.fixture
-def library(three, tmp_path, pool, monkeypatch):
-    monkeypatch.setattr("indexer.library.DecodePool", lambda *_: pool)
+def library(three, tmp_path, use_pool, monkeypatch):
+    use_pool(monkeypatch)
     shutil.copytree(three / "library", tmp_path / "library")
     with Library.open(tmp_path / "library") as opened:
         yield opened
@@ -116,16 +116,16 @@ def test_a_damaged_sketch_ends_a_search_in_a_sentence(library, three):
 
 @pytest.mark.parametrize("damage", ["cut off", "other clips", "other vectors"])
 def test_a_wrong_cache_is_named_and_repaired(library, damage):
-    library.refresh()
-    index = library._index
+    library.index.refresh()
+    index = library.index._index
     if damage == "cut off":
-        library.cache_path.write_bytes(library.cache_path.read_bytes()[:-1])
+        library.index.path.write_bytes(library.index.path.read_bytes()[:-1])
     else:
         ids = index.ids()[:1]
         vector = index.vectors(ids)
         index.remove(ids)
         index.add(ids + (100 if damage == "other clips" else 0), -vector)
-        index.save(library.cache_path)
+        index.save(library.index.path)
     said = {
         "cut off": "vectors.faiss can't be used: its checksum is wrong",
         "other clips": "vectors.faiss does not hold the catalog's clips",
@@ -137,11 +137,11 @@ def test_a_wrong_cache_is_named_and_repaired(library, damage):
 
 
 def test_a_missing_cache_and_one_that_is_behind_are_no_problems(library, clip, tmp_path):
-    old = library.cache_path.read_bytes()
+    old = library.index.path.read_bytes()
     library.add([clip(tmp_path / "new.mp4", 9)])
-    library.cache_path.write_bytes(old)
+    library.index.path.write_bytes(old)
     assert verify(library).problems == []
-    library.cache_path.unlink()
+    library.index.path.unlink()
     assert verify(library).problems == []
 
 

@@ -55,7 +55,7 @@ def use_decoders(decoders):
     """use_decoders(patch): commands get these decoders."""
 
     def use(patch):
-        for place in ("indexer.library", "encoder.decoding"):
+        for place in ("indexer.library", "indexer.embedder", "encoder.decoding"):
             patch.setattr(f"{place}.DecodePool", lambda *_: decoders)
 
     return use
