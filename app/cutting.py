@@ -13,7 +13,7 @@ import numpy as np
 from av.container import InputContainer, OutputContainer
 
 from encoder.clips import Span
-from encoder.video import open_alone
+from encoder.container import open_alone
 
 _CLOCK, _RATE = 90_000, 48_000  # ticks a second of pictures, and of sound
 _QUALITY = {"preset": "veryfast", "crf": "20", "threads": "1"}

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
+from encoder.container import open_alone
 from encoder.decoding import Decoded, DecodePool, Event, Failed, Job, Opened
 from encoder.errors import VideoError
-from encoder.video import VideoInfo, open_alone
+from encoder.video import VideoInfo
 
 _DECODERS, _STALL_S = 2, 20.0
 _ONE_PASS_S = 2.0  # from one picture to the next of a strip: further apart, seeking is quicker than decoding on

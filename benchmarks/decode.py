@@ -60,7 +60,7 @@ class Score:
 
 
 def times_by_pyav(path: Path) -> Iterator[float]:
-    """Yield the time of each frame, damaged packets passed over, as `encoder/video.py` does."""
+    """Yield the time of each frame, damaged packets passed over, as `encoder/frames.py` does."""
     try:
         with av.open(f"file:{path}", metadata_errors="ignore") as container:
             if not container.streams.video:

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span, grid_length
 from encoder.errors import VideoError
-from encoder.video import Clip, Picture, Video, VideoInfo
+from encoder.picture import Picture
+from encoder.video import Clip, Video, VideoInfo
 from encoder.wire import Receiver, Sender, shared_memory
 
 _BATCH = 16  # clips a message
