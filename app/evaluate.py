@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from app.features import Kept, clip_embeddings, counter, trivial_features
+from app.features import TRIVIAL, Kept, clip_embeddings, counter, trivial_features
+from app.lookups import measure_lookups
 from app.manifest import Manifest, ManifestError, ManifestRow
 from app.report.evaluation import Evaluation, EvaluationRow, Lead
 from app.report.published import published_for
@@ -19,7 +22,7 @@ from indexer.answers import first_answers
 from indexer.evaluation import RetrievalReport, centred, evaluate_retrieval, paired_test
 from indexer.update import Failure
 
-Features = dict[str, NDArray[np.float32]]  # path -> one vector a video
+Features = dict[str, NDArray[np.float32]]  # by path: one vector a video
 
 
 def evaluate(
@@ -30,6 +33,7 @@ def evaluate(
     progress: Callable[[int, int], None] | None = None,
     seed: int = 0,
     others: Sequence[Checkpoint] = (),
+    work: Path | None = None,
 ) -> Evaluation:
     """Embed every video of a manifest with the encoder and each baseline, and measure retrieval.
 
@@ -41,18 +45,19 @@ def evaluate(
         progress: called with (videos done, of all), each video counting once an encoder and once for the baselines.
         seed: of the bootstrap.
         others: encoders that it is compared with.
+        work: folder in which features are kept, so that a run can be gone on with.
 
     Raises:
         ManifestError: what could be read is not enough to measure anything.
     """
     started, date = time.monotonic(), datetime.now(UTC)
     paths = [str(row.path) for row in manifest.rows]
-    encoded, trivial, failed = _features(paths, [checkpoint, *others], pool, progress)
-    rows = [row for row in manifest.rows if str(row.path) not in failed]
+    made = _features(paths, [checkpoint, *others], pool, progress, work)
+    rows = [row for row in manifest.rows if str(row.path) not in made.failed]
     if not rows:
         raise ManifestError(f"none of the {len(manifest.rows)} videos of {manifest.path} can be read")
     trial = _Trial(manifest, rows, seed)
-    own, *further = (trial.stack(features) for features in encoded)
+    own, *further = (trial.stack(features) for features in made.encoded)
     judged = EvaluationRow("encoder", trial.measure(own))
     return Evaluation(
         manifest=manifest.path.name,
@@ -61,7 +66,7 @@ def evaluate(
         fingerprint=checkpoint.fingerprint,
         spec=checkpoint.spec,
         judged=judged,
-        baselines=[trial.compare(name, trial.stack(features), judged) for name, features in trivial.items()],
+        baselines=[trial.compare(name, trial.stack(features), judged) for name, features in made.trivial.items()],
         centred=trial.compare("encoder, centred", centred(own, trial.split), judged),
         others=[
             trial.compare(name, vectors, judged, one.fingerprint)
@@ -69,7 +74,8 @@ def evaluate(
         ],
         samples=rows,
         answers=first_answers(own, trial.labels, trial.groups, trial.split),
-        failed=[Failure(path, failed[path]) for path in paths if path in failed],
+        lookups=measure_lookups([made.clips[str(row.path)] for row in rows if row.split != "query"]),
+        failed=[Failure(path, made.failed[path]) for path in paths if path in made.failed],
         published=published_for(manifest),
         seconds=time.monotonic() - started,
         date=date,
@@ -77,6 +83,16 @@ def evaluate(
         command=command,
         versions=versions(),
     )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What was made of the videos that could be read."""
+
+    clips: Features  # (n, D) of each video, by the first encoder
+    encoded: list[Features]  # by each encoder
+    trivial: dict[str, Features]  # by each baseline
+    failed: dict[str, str]  # path -> why it can't be read
 
 
 class _Trial:
@@ -126,21 +142,20 @@ def _features(
     encoders: Sequence[Checkpoint],
     pool: DecodePool,
     progress: Callable[[int, int], None] | None,
-) -> tuple[list[Features], dict[str, Features], dict[str, str]]:
-    """Of each encoder, of each baseline by its name, and why a path has none."""
-    failed: dict[str, str] = {}
+    work: Path | None,
+) -> _Made:
+    made = _Made({}, [], {name: {} for name in BASELINES}, {})
     done = counter(progress, (len(encoders) + 1) * len(paths))
-    kept = Kept(None)
-    encoded: list[Features] = []
     for one in encoders:
-        encoded.append({})
-        for path, arrays in clip_embeddings(paths, one, pool, kept, failed):
+        made.encoded.append({})
+        for path, arrays in clip_embeddings(paths, one, pool, Kept.of(work, one.fingerprint), made.failed):
             next(done, None)
             if arrays is not None:
-                encoded[-1][path] = arrays["clips"].mean(0)
-    trivial: dict[str, Features] = {name: {} for name in BASELINES}
-    for path, arrays in trivial_features(paths, pool, kept, failed):
+                made.encoded[-1][path] = arrays["clips"].mean(0)
+                if one is encoders[0]:
+                    made.clips[path] = arrays["clips"]
+    for path, arrays in trivial_features(paths, pool, Kept.of(work, TRIVIAL), made.failed):
         next(done, None)
         for name, rows in (arrays or {}).items():
-            trivial[name][path] = rows[0]
-    return encoded, trivial, failed
+            made.trivial[name][path] = rows[0]
+    return made

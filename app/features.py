@@ -22,6 +22,7 @@ from encoder.decoding import Decoded, DecodePool, Failed, Finished, Job
 from encoder.parts import Clips
 from encoder.whole import write_whole
 
+TRIVIAL = "trivial"  # the name of what the baselines made
 CLIPS = 10  # a video, evenly spread: the protocol of the field
 _WHOLE = ClipSpec(  # what the baselines see: the whole video, stretched over 32 frames
     frames=32, fps=8, size=64, hop=32
@@ -40,6 +41,11 @@ class Kept:
         self._folder = folder
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def of(cls, work: Path | None, what: str) -> "Kept":
+        """What an encoder, by its fingerprint, or the baselines made, in a run's folder; None if that keeps nothing."""
+        return cls(work / "features-1" / what if work else None)
 
     def get(self, path: str) -> Arrays | None:
         """What was kept of a file; None where nothing was, or not of the file as it is now."""

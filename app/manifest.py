@@ -35,12 +35,15 @@ class Manifest:
 
     @property
     def protocol(self) -> str:
-        """Which rows search which, in a sentence."""
+        """Which videos search which, in a sentence."""
         if self.rows[0].split:
-            return "Each row of split `query` searches the rows of split `gallery`."
+            return "Each video of split `query` searches those of split `gallery`."
         if self.rows[0].group:
-            return "Each row searches all others but those of its own group (leave one group out)."
-        return "Each row searches all others."
+            return (
+                "Each video searches all others but those of its own group, such as the person or the recording that "
+                "they share (leave one group out)."
+            )
+        return "Each video searches all others."
 
 
 def read_manifest(path: Path) -> Manifest:

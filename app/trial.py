@@ -8,7 +8,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from app.features import Arrays, Kept, clip_embeddings, trivial_features
+from app.features import TRIVIAL, Arrays, Kept, clip_embeddings, trivial_features
 from app.manifest import Manifest, ManifestError, ManifestRow
 from app.report.recognition import RecognitionRow
 from encoder.baselines import BASELINES
@@ -114,7 +114,7 @@ def read_trial(
                 made[path] = arrays
         return made
 
-    kept = [Kept(work / "features-1" / name if work else None) for name in (checkpoint.fingerprint, "trivial")]
+    kept = [Kept.of(work, name) for name in (checkpoint.fingerprint, TRIVIAL)]
     trivial = read(trivial_features(paths, pool, kept[1], failed))
     embedded = read(clip_embeddings([path for path in paths if path in trivial], checkpoint, pool, kept[0], failed))
     videos = [row for row in manifest.rows if str(row.path) in embedded]

@@ -119,18 +119,20 @@ class VectorIndex:
             made.follow(self)
             return made
         if old is None:
-            rows = np.flatnonzero(ids >= 0)
-            made._graph = structures.empty_graph(self.dim)
-            made._set_ids(ids[rows])
-        else:
-            rows = np.arange(old.ntotal, len(ids))
-            made._graph = structures.copied_graph(old)
-            made._set_ids(ids)
-        for block in self._blocks(rows):
-            if stopped():
-                return None
-            structures.add(made._graph, block)
-        return made
+            return self.as_graph(stopped)
+        made._graph = structures.copied_graph(old)
+        made._set_ids(ids)
+        return made._extended(self._blocks(np.arange(old.ntotal, len(ids))), stopped)
+
+    def as_graph(self, stopped: Callable[[], bool] = lambda: False) -> "VectorIndex | None":
+        """An index of the same vectors, all in a new graph, however few they are; None if stopped."""
+        made = VectorIndex(self.dim, self.generation)
+        with self._lock:
+            ids = self._ids
+        rows = np.flatnonzero(ids >= 0)
+        made._graph = structures.empty_graph(self.dim)
+        made._set_ids(ids[rows])
+        return made._extended(self._blocks(rows), stopped)
 
     def follow(self, other: "VectorIndex") -> None:
         """Take over what another index has come to hold, and let go of what it does not."""
@@ -169,6 +171,13 @@ class VectorIndex:
         index._newest = structures.list_of(dim, stored.newest)
         index._set_ids(stored.ids)
         return index
+
+    def _extended(self, blocks: Iterator[Embeddings], stopped: Callable[[], bool]) -> "VectorIndex | None":
+        for block in blocks:
+            if stopped():
+                return None
+            structures.add(self._graph, block)
+        return self
 
     # Below: under the lock
 

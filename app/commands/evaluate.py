@@ -23,7 +23,8 @@ def evaluate(
         ),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write report.html, and the same as Markdown, JSON and CSV.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Write report.html and more; kept work lets the same command go on later."),
     ] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
@@ -44,14 +45,14 @@ def evaluate(
     command = shlex.join(["reelseek", "evaluate", str(manifest), *named])
     if report is not None:
         report.mkdir(parents=True, exist_ok=True)  # now, not after the work
-    count = workers or settings.workers or os.cpu_count() or 1
+    count, work = workers or settings.workers or os.cpu_count() or 1, report / "work" if report else None
     with DecodePool(count, settings.stall_s) as pool:
         with StepProgress("Evaluating") as progress:
-            evaluation = run_evaluation(
-                rows, judged, pool, command, partial(progress.count, "passes over the videos"), others=others
-            )
+            count_passes = partial(progress.count, "passes over the videos")
+            evaluation = run_evaluation(rows, judged, pool, command, count_passes, others=others, work=work)
         if report is not None:
-            say(f"report written to {write_report(evaluation, thumbnails(evaluation, pool), report)}")
+            page = write_report(evaluation, thumbnails(evaluation, pool), report)
+            say(f"report written to {page}; {work} is kept work and may be deleted")
     if as_json:
         print_json(to_json(evaluation))
     else:

@@ -4,7 +4,7 @@ import csv
 import io
 from dataclasses import asdict
 
-from app.report.evaluation import Evaluation, EvaluationRow
+from app.report.evaluation import Evaluation, EvaluationRow, Lookups
 from app.report.verdict import verdict
 from app.text import shown
 from indexer.answers import confusion
@@ -16,7 +16,11 @@ _COLUMNS = ["path", "label", "group", "rank", "first_answer", "first_label", "fi
 
 def to_json(evaluation: Evaluation) -> Json:
     """The result of `reelseek evaluate --json`: fractions in [0, 1], times in seconds."""
-    return {**to_document(evaluation), "seconds": evaluation.seconds}
+    times = {
+        one.compared: {str(each.nearest): {"p50": each.p50_ms, "p99": each.p99_ms} for each in one.measured}
+        for one in evaluation.lookups
+    }
+    return {**to_document(evaluation), "lookup_ms": times, "seconds": evaluation.seconds}
 
 
 def to_document(evaluation: Evaluation) -> Json:
@@ -43,6 +47,7 @@ def to_document(evaluation: Evaluation) -> Json:
         "centred": _numbers(evaluation.centred),
         "encoders": [_compared(row) for row in evaluation.others],
         "baselines": [_compared(row) for row in evaluation.baselines],
+        "lookups": [_lookups(one) for one in evaluation.lookups],
         "failed": [asdict(failed) for failed in evaluation.failed],
         "command": evaluation.command,
         "versions": dict(evaluation.versions),
@@ -60,6 +65,12 @@ def to_csv(evaluation: Evaluation) -> str:
         told = [shown(query.path), query.label, query.group, one.rank]
         writer.writerow([*told, shown(first.path), first.label, f"{one.cosines[0]:.4f}"])
     return text.getvalue()
+
+
+def _lookups(lookups: Lookups) -> Json:
+    first = lookups.measured[0]
+    recall = {str(one.nearest): one.recall for one in lookups.measured}
+    return {"compared": lookups.compared, "clips": first.vectors, "queries": first.queries, "recall": recall}
 
 
 def _compared(row: EvaluationRow) -> Json:

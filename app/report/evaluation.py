@@ -11,6 +11,7 @@ from app.report.published import Published
 from encoder.clips import ClipSpec
 from indexer.answers import Answers
 from indexer.evaluation import Difference, RetrievalReport
+from indexer.measure import IndexQuality
 from indexer.update import Failure
 
 
@@ -37,6 +38,15 @@ class EvaluationRow:
 
 
 @dataclass(frozen=True)
+class Lookups:
+    """How the clips of the gallery are found in an index that compares a query with these of them."""
+
+    compared: str  # with what
+    used: bool  # whether a library of so many clips does so
+    measured: Sequence[IndexQuality]  # by how many are asked for, ascending
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """One encoder is judged; its centred features, further encoders and trivial baselines are shown beside it."""
 
@@ -51,6 +61,7 @@ class Evaluation:
     others: Sequence[EvaluationRow]  # further encoders
     samples: Sequence[ManifestRow]  # that could be read, as the answers number them
     answers: Sequence[Answers]  # of the judged encoder
+    lookups: Sequence[Lookups]  # of the judged encoder's clips
     failed: Sequence[Failure]
     published: Published | None  # where they were measured in the same way
     seconds: float  # the whole evaluation, decoding included

@@ -9,7 +9,7 @@ from app.report.verdict import verdict
 def to_markdown(evaluation: Evaluation) -> str:
     """The report as a page of Markdown that shows recall.png from beside it."""
     parts = [
-        f"# How well {cell(evaluation.encoder)} finds the clips of {cell(evaluation.manifest)}",
+        f"# How well {cell(evaluation.encoder)} finds the videos of {cell(evaluation.manifest)}",
         f"**{cell(verdict(evaluation))}**",
         _results(evaluation),
         "![R@k of the encoder, the trivial baselines and chance](recall.png)",
@@ -17,6 +17,8 @@ def to_markdown(evaluation: Evaluation) -> str:
         _leads(evaluation),
         "## R@1 of each class, worst first",
         _classes(evaluation),
+        "## How clips are looked up",
+        _lookups(evaluation),
         f"## Files that failed: {len(evaluation.failed)}",
         "\n".join(f"- {cell(one.path)}: {cell(one.reason)}" for one in evaluation.failed) or "None.",
         "## How this was made",
@@ -31,8 +33,10 @@ def _results(evaluation: Evaluation) -> str:
     rows.append(["chance", *map(percent, report.chance_recall.values()), percent(report.chance_map)])
     header = ["", *(f"R@{k}" for k in report.recall), "mAP"]
     return (
-        table(header, rows) + "\n\nR@k: a hit if any of the top k clips shares the class of the query. In brackets, "
-        "the 95 % bootstrap interval of R@1. Centred features need to know all videos beforehand: for comparison only."
+        table(header, rows)
+        + "\n\nR@k: the share of queries with a right answer, of their own class, among the first k; mAP: how well "
+        "the whole list is sorted. In brackets, the 95 % bootstrap interval of R@1. Centred features need to know all "
+        "videos beforehand: for comparison only."
     )
 
 
@@ -42,7 +46,7 @@ def _result(row: EvaluationRow) -> list[str]:
 
 
 def _leads(evaluation: Evaluation) -> str:
-    header = ["encoder less", "R@1, points", "p", "mAP, points", "p", "on R@1 the encoder is"]
+    header = ["encoder minus", "R@1, points", "p", "mAP, points", "p", "on R@1 the encoder is"]
     rows = [
         [
             row.name,
@@ -55,7 +59,10 @@ def _leads(evaluation: Evaluation) -> str:
         for row in evaluation.shown
         if row.lead is not None
     ]
-    return table(header, rows) + "\n\nPaired bootstrap over the same queries; in brackets, the 95 % interval."
+    return (
+        table(header, rows)
+        + "\n\nIn percentage points; paired bootstrap over the same queries; in brackets, the 95 % interval."
+    )
 
 
 def _classes(evaluation: Evaluation) -> str:
@@ -73,6 +80,21 @@ def _classes(evaluation: Evaluation) -> str:
     return table(["class", "queries", *(row.name for row in columns)], rows)
 
 
+def _lookups(evaluation: Evaluation) -> str:
+    rows = [
+        [lookups.compared, str(one.nearest), percent(one.recall), f"{one.p50_ms:.2f} ms", f"{one.p99_ms:.2f} ms"]
+        for lookups in evaluation.lookups
+        for one in lookups.measured
+    ]
+    first, used = evaluation.lookups[0].measured[0], next(one for one in evaluation.lookups if one.used)
+    told = (
+        f"{first.queries} look-ups, one at a time, among {first.vectors:,} clips of the videos that are searched. "
+        "Recall@k: how many of the k nearest clips are found; p50, p99: half of the look-ups, and 99 of 100, take no "
+        f"longer. A library of so many clips compares with {used.compared}."
+    )
+    return table(["compared with", "k", "recall@k", "p50", "p99"], rows) + f"\n\n{told}"
+
+
 def _making(evaluation: Evaluation) -> str:
     report = evaluation.judged.report
     versions = ", ".join(f"{package} {version}" for package, version in evaluation.versions.items())
@@ -80,13 +102,13 @@ def _making(evaluation: Evaluation) -> str:
     return "\n".join(
         [
             f"- Protocol: {cell(evaluation.protocol)}",
-            f"- {evaluation.clips} clips of {evaluation.classes} classes; {report.queries} queries, each of "
+            f"- {evaluation.clips} videos of {evaluation.classes} classes; {report.queries} queries, each of "
             f"{report.gallery:.1f} candidates on average; {report.unanswerable} more are left out, as no "
             "candidate shares their class.",
             f"- Encoder: {cell(evaluation.encoder)}, fingerprint {cell(evaluation.fingerprint)}",
             f"- Further encoders: {cell(others)}",
             f"- Versions: {cell(versions)}; seed {evaluation.seed}",
-            f"- Made {evaluation.date:%Y-%m-%d %H:%M %Z} in {evaluation.seconds:.1f} s.",
+            f"- Made {evaluation.date:%Y-%m-%d %H:%M %Z}, the last run took {evaluation.seconds:.1f} s.",
             "",
             f"```sh\n{evaluation.command}\n```",
         ]

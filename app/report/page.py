@@ -8,6 +8,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from app.report.evaluation import Evaluation
+from app.report.lookup_plot import lookups_svg
 from app.report.parts import are_named, cells, most_confused, template
 from app.report.pictures import Thumbnails, examples
 from app.report.plots import recall_svg
@@ -50,6 +51,7 @@ def to_html(evaluation: Evaluation, thumbnails: Thumbnails) -> str:
         best=evaluation.best_baseline,
         grouped=evaluation.grouped,
         plot=Markup(recall_svg(evaluation)),  # matplotlib escapes what it writes
+        lookup_plot=Markup(lookups_svg(evaluation)),
         examples=[("wrong", wrong), ("right", right)],
         classes=_classes(evaluation, names, counts),
         names=names,

@@ -44,8 +44,11 @@ def _leads(recognition: Recognition) -> str:
         for row in recognition.beside
         if row.lead is not None
     ]
-    header = [f"{judged} less", "top-1, points", "p", f"{judged} is"]
-    return table(header, rows) + "\n\nPaired bootstrap over the same videos; in brackets, the 95 % interval."
+    header = [f"{judged} minus", "top-1, points", "p", f"{judged} is"]
+    return (
+        table(header, rows)
+        + "\n\nIn percentage points; paired bootstrap over the same videos; in brackets, the 95 % interval."
+    )
 
 
 def _classes(recognition: Recognition) -> str:
@@ -73,7 +76,7 @@ def _making(recognition: Recognition) -> str:
             f"- {report.videos} videos of {len(report.predictions.classes)} classes; {recognition.seeds} seeds",
             f"- Encoder: {cell(recognition.encoder)}, fingerprint {cell(recognition.fingerprint)}",
             f"- Versions: {cell(versions)}",
-            f"- Made {recognition.date:%Y-%m-%d %H:%M %Z} in {recognition.seconds:.1f} s.",
+            f"- Made {recognition.date:%Y-%m-%d %H:%M %Z}, the last run took {recognition.seconds:.1f} s.",
             "",
             f"```sh\n{recognition.command}\n```",
         ]

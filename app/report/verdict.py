@@ -21,7 +21,7 @@ class _Rival(NamedTuple):
 
 
 def verdict(evaluation: Evaluation) -> str:
-    """Whether the encoder beats each trivial baseline, chance and further encoders on R@1, in words.
+    """How often the encoder finds the right class first, and whether that beats chance and all beside it, in words.
 
     It is told apart from another where the paired bootstrap gives the difference a p below 0.05.
     """
@@ -32,9 +32,7 @@ def verdict(evaluation: Evaluation) -> str:
     )
     baselines, others = _rivals(evaluation.baselines), _rivals(evaluation.others)
     too_few = _too_few(evaluation.owners, "groups" if evaluation.grouped else "queries")
-    return " ".join(
-        [*_against(baselines, "R@1", "the encoder"), found, *_told_apart(others, "R@1", "the encoder"), *too_few]
-    )
+    return " ".join([found, *_against(baselines), *_told_apart(others, "The encoder"), *too_few])
 
 
 def recognition_verdict(recognition: Recognition) -> str:
@@ -45,12 +43,12 @@ def recognition_verdict(recognition: Recognition) -> str:
         f"The right class is named for {percent(report.top[1])} of the videos "
         f"{_beside_chance(report.intervals[1], report.chance[1])}."
     )
-    told = _told_apart(rivals, "top-1", _subject(recognition))
+    told = _told_apart(rivals, _subject(recognition))
     return " ".join([found, *told, *_too_few(recognition.owners, "groups" if recognition.grouped else "videos")])
 
 
 def _subject(recognition: Recognition) -> str:
-    return "the encoder" if recognition.judged.name == "encoder" else f"the {recognition.judged.name} encoder"
+    return "The encoder" if recognition.judged.name == "encoder" else f"The {recognition.judged.name} encoder"
 
 
 def _beside_chance(interval: tuple[float, float], chance: float) -> str:
@@ -64,26 +62,26 @@ def _rivals(rows: Sequence[EvaluationRow]) -> list[_Rival]:
     return [_Rival(row.name, row.report.recall[1], row.lead.recall_at_1) for row in rows if row.lead is not None]
 
 
-def _against(baselines: Sequence[_Rival], measure: str, subject: str) -> list[str]:
-    """What beats the judged one, what is not told apart from it, and what it beats."""
+def _against(baselines: Sequence[_Rival]) -> list[str]:
+    """How the encoder compares with the trivial baselines."""
     if not baselines:
         return ["No trivial baseline was measured."]
     if all(judgement(row.lead) == "better" for row in baselines):
-        return [f"{subject.capitalize()} beats every trivial baseline on {measure}: {_sizes(_ranked(baselines))}."]
-    return _told_apart(baselines, measure, subject)
+        return [f"It beats every trivial baseline: {_sizes(_ranked(baselines))}."]
+    return _told_apart(baselines, "It")
 
 
-def _told_apart(rows: Sequence[_Rival], measure: str, subject: str) -> list[str]:
-    """The same of any rows, in up to three sentences."""
+def _told_apart(rows: Sequence[_Rival], subject: str) -> list[str]:
+    """What beats it, what it is not told apart from, and what it beats, in up to three sentences."""
     worse, level, better = ([row for row in _ranked(rows) if judgement(row.lead) == kind] for kind in _KINDS)
     sentences = []
     if worse:
-        sentences.append(f"On {measure} {subject} is beaten by {_sizes(worse)}.")
+        sentences.append(f"{subject} is beaten by {_sizes(worse)}.")
     if level:
         named = [f"{row.name} ({signed(row.lead.value)} points, p = {probability(row.lead.p)})" for row in level]
-        sentences.append(f"On {measure} {subject} is not told apart from {listed(named)}.")
+        sentences.append(f"{subject} is not told apart from {listed(named)}.")
     if better:
-        sentences.append(f"On {measure} {subject} beats {_sizes(better)}.")
+        sentences.append(f"{subject} beats {_sizes(better)}.")
     return sentences
 
 

@@ -48,11 +48,11 @@ def folder(moving_video, tmp_path_factory):
 
 @pytest.fixture
 def measure(folder, tmp_path, checkpoint, pool):
-    def run(lines, progress=None, seed=0, others=()):
+    def run(lines, progress=None, seed=0, others=(), work=None):
         path = tmp_path / "manifest.csv"
         head, *rows = lines
         path.write_text("\n".join([head, *(f"{folder}/{row}" for row in rows)]))
-        return evaluate(read_manifest(path), checkpoint, pool, "the command", progress, seed, others)
+        return evaluate(read_manifest(path), checkpoint, pool, "the command", progress, seed, others, work)
 
     return run
 
@@ -108,6 +108,35 @@ def test_the_same_seed_gives_the_same_bytes(measure):
     first, second = (to_document(measure([*mixed, "bad.mp4,x", "missing.mp4,y"])) for _ in range(2))
     assert 0 < first["recall"]["1"] < 1
     assert json.dumps(first) == json.dumps(second)
+
+
+def test_what_was_made_of_the_videos_is_kept_and_gone_on_with(measure, tmp_path, monkeypatch):
+    fresh = to_document(measure(LABELLED))
+    measure(LABELLED[:5], work=tmp_path / "work")
+    decoded = []
+    monkeypatch.setattr(DecodePool, "decode", _noting(decoded))
+    kept = to_document(measure(LABELLED, work=tmp_path / "work"))
+    assert json.dumps(kept) == json.dumps(fresh)
+    assert {Path(path).name for path in decoded} == {"b1.mp4", "b2.mp4"}
+
+
+def _noting(decoded):
+    whole = DecodePool.decode
+
+    def decode(pool, jobs):
+        jobs = list(jobs)
+        decoded.extend(job.path for job in jobs)
+        return whole(pool, jobs)
+
+    return decode
+
+
+def test_clips_of_queries_are_not_in_the_index_that_is_measured(measure):
+    head, *rows = LABELLED
+    split = ["query", "gallery", "gallery"] * 2
+    parted = measure([head + ",split", *(f"{row},{part}" for row, part in zip(rows, split, strict=True))])
+    whole = measure(LABELLED)
+    assert 0 < parted.lookups[0].measured[0].vectors < whole.lookups[0].measured[0].vectors
 
 
 def test_the_answers_are_those_that_the_numbers_count(measure):

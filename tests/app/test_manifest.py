@@ -49,9 +49,9 @@ def test_a_byte_order_mark_blank_lines_and_quoted_commas_do_not_matter(write, tm
 @pytest.mark.parametrize(
     ("text", "protocol"),
     [
-        ("path,label\na,x\n", "Each row searches all others."),
+        ("path,label\na,x\n", "Each video searches all others."),
         ("path,label,group\na,x,g\n", "leave one group out"),
-        ("path,label,group,split\na,x,g,query\n", "`query` searches the rows of split `gallery`"),
+        ("path,label,group,split\na,x,g,query\n", "`query` searches those of split `gallery`"),
     ],
 )
 def test_the_protocol_follows_from_the_columns(write, text, protocol):

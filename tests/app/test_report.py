@@ -12,7 +12,7 @@ import pytest
 from app.manifest import Manifest, ManifestRow
 from app.report import plots
 from app.report.document import to_csv, to_document, to_json
-from app.report.evaluation import Evaluation, EvaluationRow, Lead
+from app.report.evaluation import Evaluation, EvaluationRow, Lead, Lookups
 from app.report.markdown import to_markdown
 from app.report.plots import draw_recall
 from app.report.published import HMDB51, UCF101, published_for
@@ -22,6 +22,7 @@ from app.report.write import write_report
 from encoder.clips import ClipSpec
 from indexer.answers import Answers
 from indexer.evaluation import Difference, QueryScores, RetrievalReport
+from indexer.measure import IndexQuality
 from indexer.update import Failure
 
 SCORES = QueryScores(np.arange(4), np.arange(4) + 10, np.ones((4, 3)), np.ones(4))
@@ -63,6 +64,15 @@ WALK, STILL, RUN = (
 )
 ANSWERS = (Answers(0, (1, 2), (0.75, 0.5), 1), Answers(1, (2, 0), (0.25, -0.5), 2), Answers(2, (0,), (0.1,), None))
 
+LOOKUPS = [
+    Lookups("every clip", True, [IndexQuality(240, 24, 1, 1.0, 0.12, 0.34), IndexQuality(240, 24, 10, 1.0, 0.2, 0.5)]),
+    Lookups(
+        "a graph's clips",
+        False,
+        [IndexQuality(240, 24, 1, 0.99, 0.06, 0.1), IndexQuality(240, 24, 10, 0.975, 0.1, 0.2)],
+    ),
+]
+
 
 def evaluation(judged, *baselines, others=()):
     return Evaluation(
@@ -77,6 +87,7 @@ def evaluation(judged, *baselines, others=()):
         others=others,
         samples=[WALK, STILL, RUN],
         answers=ANSWERS,
+        lookups=LOOKUPS,
         failed=[Failure("films/a|b.mp4", "no video\nstream")],
         published=None,
         seconds=12.34,
@@ -94,18 +105,17 @@ STRONG = other("motion energy", -0.2)
 
 def test_the_verdict_says_that_every_baseline_is_beaten():
     assert verdict(evaluation(encoder(), WEAK, other("colour histogram", 0.2))) == (
-        "The encoder beats every trivial baseline on R@1: colour histogram by 20.0 points and mean frame "
-        "by 30.0 points. The encoder finds the right class first for 50.0 % of queries (95 % interval 45.0 % "
-        "to 55.0 %), which is better than chance (10.0 %)."
+        "The encoder finds the right class first for 50.0 % of queries (95 % interval 45.0 % to 55.0 %), which is "
+        "better than chance (10.0 %). It beats every trivial baseline: colour histogram by 20.0 points and mean frame "
+        "by 30.0 points."
     )
 
 
-def test_the_verdict_puts_a_lost_comparison_first():
+def test_the_verdict_puts_a_lost_comparison_before_a_won_one():
     said = verdict(evaluation(encoder(), WEAK, CLOSE, STRONG))
-    assert said.startswith(
-        "On R@1 the encoder is beaten by motion energy by 20.0 points. "
-        "On R@1 the encoder is not told apart from motion pixels (+2.0 points, p = 0.300). "
-        "On R@1 the encoder beats mean frame by 30.0 points. "
+    assert said.endswith(
+        " (10.0 %). It is beaten by motion energy by 20.0 points. It is not told apart from motion pixels "
+        "(+2.0 points, p = 0.300). It beats mean frame by 30.0 points."
     )
     assert "every" not in said
 
@@ -113,15 +123,14 @@ def test_the_verdict_puts_a_lost_comparison_first():
 def test_the_verdict_does_not_call_a_difference_within_the_noise_a_loss():
     said = verdict(evaluation(encoder(), other("mean frame", 0.01, p=0.5), other("motion pixels", -0.03, p=0.06)))
     level = "motion pixels (−3.0 points, p = 0.060) and mean frame (+1.0 points, p = 0.500)"
-    assert f"not told apart from {level}. " in said
+    assert said.endswith(f"not told apart from {level}.")
     assert "beat" not in said
 
 
 def test_the_verdict_ends_with_further_encoders():
     said = verdict(evaluation(encoder(), WEAK, others=[other("old", 0.04), other("new", -0.1)]))
     assert said.endswith(
-        "chance (10.0 %). On R@1 the encoder is beaten by new by 10.0 points. "
-        "On R@1 the encoder beats old by 4.0 points."
+        "mean frame by 30.0 points. The encoder is beaten by new by 10.0 points. The encoder beats old by 4.0 points."
     )
 
 
@@ -140,7 +149,7 @@ def test_the_verdict_says_when_the_encoder_is_worse_than_chance():
 
 
 def test_the_verdict_without_baselines_says_so():
-    assert verdict(evaluation(encoder())).startswith("No trivial baseline was measured. The encoder finds")
+    assert verdict(evaluation(encoder())).endswith("chance (10.0 %). No trivial baseline was measured.")
 
 
 def test_the_json_keeps_the_contract_of_the_command_line():
@@ -167,13 +176,17 @@ def test_the_json_compares_the_encoder_with_all_beside_it():
     assert (old["name"], old["fingerprint"], old["interval"]) == ("old", "77b0", pytest.approx([0.41, 0.51]))
     assert old["lead"]["recall_at_1"] == {"value": 0.04, "interval": (0.02, 0.07), "p": 0.0005}
     assert document["centred"]["recall"]["1"] == 0.49
+    assert document["lookups"][1] == {
+        "compared": "a graph's clips", "clips": 240, "queries": 24, "recall": {"1": 0.99, "10": 0.975}
+    }  # fmt: skip
     assert document["confusion"] == {"classes": ["run|jog", "walk"], "counts": [[0, 0], [1, 1]]}
 
 
 def test_the_file_leaves_out_what_changes_from_run_to_run():
-    later = replace(evaluation(encoder(), WEAK), seconds=99.0, date=datetime(2027, 1, 1, tzinfo=UTC))
+    slow = [replace(one, measured=[replace(each, p50_ms=9.0, p99_ms=99.0) for each in one.measured]) for one in LOOKUPS]
+    later = replace(evaluation(encoder(), WEAK), seconds=99.0, lookups=slow, date=datetime(2027, 1, 1, tzinfo=UTC))
     assert to_document(later) == to_document(evaluation(encoder(), WEAK))
-    assert to_json(later).keys() - to_document(later).keys() == {"seconds"}
+    assert to_json(later).keys() - to_document(later).keys() == {"seconds", "lookup_ms"}
 
 
 def test_the_csv_tells_every_query():
@@ -207,12 +220,13 @@ def test_the_page_of_markdown_shows_every_row_class_and_failure():
         "| motion energy | −20.0 [−22.0, −17.0] | ≤ 0.001 | −20.0 [−22.0, −17.0] | ≤ 0.001 | worse |",
         "| class | queries | encoder | motion energy |",
         "| run\\|jog | 50 | 25.0 % | 35.0 % |",
+        "| a graph's clips | 10 | 97.5 % | 0.10 ms | 0.20 ms |",
         "- films/a\\|b.mp4: no video stream",
         "- Protocol: every clip searches all others, its own group left out",
         "- Encoder: small, fingerprint 3fa9c1",
         "- Further encoders: old, fingerprint 77b0",
         "- Versions: torch 2.9.1, numpy 2.4.0; seed 7",
-        "- Made 2026-03-04 05:06 UTC in 12.3 s.",
+        "- Made 2026-03-04 05:06 UTC, the last run took 12.3 s.",
         "reelseek evaluate signs.csv",
     ]:
         assert line in text.splitlines()

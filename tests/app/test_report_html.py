@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app.manifest import ManifestRow
-from app.report.evaluation import Evaluation, EvaluationRow, Lead
+from app.report.evaluation import Evaluation, EvaluationRow, Lead, Lookups
 from app.report.page import to_html
 from app.report.pictures import examples, thumbnails
 from app.report.published import UCF101
@@ -19,6 +19,7 @@ from encoder.clips import ClipSpec
 from encoder.decoding import DecodePool
 from indexer.answers import first_answers
 from indexer.evaluation import centred, evaluate_retrieval, paired_test
+from indexer.measure import IndexQuality
 from indexer.update import Failure
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}
@@ -79,7 +80,7 @@ def made(labels=None, count=24, classes=4, **changes):
     return replace(
         Evaluation(
             manifest="signs.csv",
-            protocol="Each row searches all others but those of its own group (leave one group out).",
+            protocol="Each video searches all others but those of its own group (leave one group out).",
             encoder="small",
             fingerprint="3fa9c1",
             spec=ClipSpec(),
@@ -89,6 +90,10 @@ def made(labels=None, count=24, classes=4, **changes):
             others=[compared("old.safetensors", trivial[:, ::-1])],
             samples=[ManifestRow(Path(f"/films/{i}.mp4"), label, groups[i]) for i, label in enumerate(labels)],
             answers=first_answers(vectors, labels, groups),
+            lookups=[
+                Lookups(name, used, [IndexQuality(240, 24, k, recall, 0.12, 3.45) for k in (1, 10)])
+                for name, used, recall in (("every clip", True, 1.0), ("a graph's clips", False, 0.985))
+            ],
             failed=[],
             published=None,
             seconds=12.3,
@@ -204,6 +209,13 @@ def test_with_many_classes_the_matrix_has_no_names():
     page = Page(to_html(made(count=150, classes=50), {}))
     assert not [found for found, _ in page.all("text") if found.get("class") == "name"]
     assert any("queries found class" in text for _, text in page.all("title"))
+
+
+def test_look_ups_stand_in_a_table_and_the_way_a_library_uses_is_told(page):
+    rows = [text for _, text in page.all("tr")]
+    assert "every clipas a library of so many does 100.0 %0.12, 3.45 ms 100.0 %0.12, 3.45 ms" in rows
+    assert "a graph's clips 98.5 %0.12, 3.45 ms 98.5 %0.12, 3.45 ms" in rows
+    assert any("k, clips asked for" in text for _, text in page.all("text"))
 
 
 def test_published_numbers_are_shown_with_their_source_or_not_at_all(html):

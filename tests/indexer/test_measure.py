@@ -45,6 +45,11 @@ def test_of_fewer_than_ten_all_are_the_nearest():
     assert measure_index(filled(4)).recall == 1.0
 
 
+def test_as_many_are_asked_for_as_is_said():
+    found = measure_index(filled(300), queries=20, nearest=100)
+    assert (found.nearest, found.recall) == (100, 1.0)
+
+
 def test_an_empty_index_is_refused():
     with pytest.raises(ValueError, match="nothing to measure"):
         measure_index(VectorIndex(4))

@@ -207,6 +207,17 @@ def test_an_index_is_built_anew_when_much_is_hidden_and_is_exact_again_when_litt
     assert (least._graphed, len(least), least.due) == (0, 50, False)
 
 
+def test_few_vectors_can_be_put_into_a_graph_as_well():
+    few = VectorIndex(DIM)
+    few.add(np.arange(7, 57), vectors(50))
+    few.remove(np.array([9]))
+    graph = few.as_graph()
+    assert (graph._graphed, few._graphed) == (49, 0)
+    assert (graph.ids() == few.ids()).all()
+    assert (graph.search(vectors(50), 1)[1] == few.search(vectors(50), 1)[1]).mean() > 0.95
+    assert few.as_graph(stopped=lambda: True) is None
+
+
 def test_a_graph_is_extended_by_a_copy_while_the_old_one_serves(large):
     large.add(np.arange(5000, 5201), vectors(201, seed=2))
     large.remove(np.array([1000, 5000]))
