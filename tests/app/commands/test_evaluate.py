@@ -10,9 +10,10 @@ def test_evaluate_prints_the_numbers_of_the_contract(run, videos, encoders, tmp_
     assert code == 0
     assert {"clips", "classes", "recall", "map", "failed", "encoder", "seconds"} <= result.keys()
     assert (result["clips"], result["classes"], len(result["failed"])) == (4, 2, 1)
-    assert f"report written to {tmp_path / 'report' / 'report.html'}" in err
-    written = {path.name for path in (tmp_path / "report").iterdir()}
-    assert written == {"report.html", "report.md", "report.json", "queries.csv", "recall.png"}
+    folder = tmp_path / "report"
+    assert f"report written to {folder / 'report.html'}; {folder / 'work'} is kept work and may be deleted" in err
+    written = {path.name for path in folder.iterdir()}
+    assert written == {"report.html", "report.md", "report.json", "queries.csv", "recall.png", "work"}
 
 
 def test_wrong_manifests_are_one_sentence(run, videos, encoders, tmp_path):
