@@ -1,12 +1,15 @@
 """Several examples at once: what speaks for a video adds up, what speaks against it counts off.
 
-Every example is searched for by itself, and every video that any of them names is aligned with all of them. The score
-of a video is the mean of what the wanted examples score there, each the share of that example that was found; times
-one less the highest score of an unwanted example. So a video that shows all of them comes before one that shows a
-single one as well, and one that shows the very footage of an unwanted example scores 0.
+Every example is searched for by itself, and every video that any of them names is aligned with all of them. The
+score of a video is the mean of what the wanted examples score there, each the share of that example that was found; so
+a video that shows all of them comes before one that shows a single one as well.
+
+An unwanted example is an answer that was wrong, so it is like the right ones too: what all of the videos have of it
+says nothing. What counts off is the way from there to its very footage, of which nothing is left. The rule was chosen
+on real answers by `benchmarks.unlike`; docs/queries.md has what it and others do.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +22,9 @@ from indexer.blas import one_blas_thread
 from indexer.lookup import Clips, Lookup
 from indexer.ranges import Ids
 from indexer.search import Match, Query, align_videos, candidates, looked_at, usual_similarity
+
+_MILD = 3  # power of the way to the footage of an unwanted example: half of the way costs an eighth
+_MOST_USUAL = 0.9  # score that videos are taken to have usually, at most, so that footage stays above it
 
 Answer = Callable[[Query, NDArray[np.float32], Clips, Sequence[int], ClipSpec], list[Match]]
 
@@ -62,22 +68,31 @@ def search_all(
             {match.video_id: match for match in answer(query, own, catalog, videos, spec)}
             for query, own in zip([*like, *unlike], usual, strict=True)
         ]
-    wanted, unwanted = found[: len(like)], found[len(like) :]
-    matches = [
-        _together([each.get(video) for each in wanted], [each[video] for each in unwanted if video in each])
-        for video in videos
-        if any(video in each for each in wanted)  # but those that were removed meanwhile
-    ]
+    wanted, left = found[: len(like)], _left(found[len(like) :])
+    if len(found) == 1:
+        matches = list(wanted[0].values())
+    else:
+        shows = {video: [each.get(video) for each in wanted] for video in videos}
+        matches = [_together(shown, left.get(video, 1.0)) for video, shown in shows.items() if any(shown)]
     return sorted(matches, key=lambda match: (-match.score, match.video_id))[:k]
 
 
-def _together(like: Sequence[Match | None], unlike: Sequence[Match]) -> Match:
+def _left(unwanted: Sequence[Mapping[int, Match]]) -> dict[int, float]:
+    """What share of its score each video keeps; the unwanted example that is nearest counts."""
+    left: dict[int, float] = {}
+    for shown in unwanted:
+        scores = {video: min(1.0, max(0.0, match.score)) for video, match in shown.items()}
+        usual = min(_MOST_USUAL, sum(scores.values()) / len(scores)) if scores else 0.0
+        for video, score in scores.items():
+            way = max(0.0, score - usual) / (1 - usual)
+            left[video] = min(left.get(video, 1.0), 1 - way**_MILD)
+    return left
+
+
+def _together(like: Sequence[Match | None], left: float) -> Match:
     """What a video shows of all examples; its segments are those of the wanted ones, no moment twice."""
     shows = {i: match for i, match in enumerate(like) if match}
-    if len(like) == 1 and not unlike:
-        return shows[0]
     score = sum(match.score for match in shows.values()) / len(like)
-    against = max((match.score for match in unlike), default=0.0)
     segments = [replace(segment, example=i) for i, match in shows.items() for segment in match.segments]
     shown: list[Segment] = []
     for segment in sorted(segments, key=lambda segment: -segment.score):
@@ -85,7 +100,7 @@ def _together(like: Sequence[Match | None], unlike: Sequence[Match]) -> Match:
             shown.append(segment)
     along = together([match.along for match in shows.values() if match.along is not None])
     video_id = next(iter(shows.values())).video_id
-    return Match(video_id, shown, score * (1 - min(1.0, max(0.0, against))), along)
+    return Match(video_id, shown, score * left, along)
 
 
 def _same_moment(one: Span, other: Span) -> bool:

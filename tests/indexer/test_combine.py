@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from encoder.clips import ClipSpec, Span
-from indexer.align import Timeline
+from indexer.align import Segment, Timeline
 from indexer.combine import search_all
 from indexer.readings import Reading
-from indexer.search import Query
+from indexer.search import Match, Query
 
 DIM, CLIPS, CLIP_S = 32, 6, 2.0
 SPEC = ClipSpec(frames=8, fps=4.0, hop=4)
@@ -64,6 +64,44 @@ def test_a_video_that_shows_an_unwanted_example_scores_nothing(films):
     assert matches[0].video_id == 2
     assert scores[2] > 0.5
     assert scores[0] == pytest.approx(0, abs=0.01)
+
+
+def scoring(*tables):
+    """Answers whose scores are given: one table for each query, score by video."""
+    left = iter(tables)
+
+    def answer(query, usual, catalog, videos, spec):
+        given = next(left)
+        return [Match(i, [Segment(Span(0, 1), Span(0, 1), given[i], 1.0)]) for i in videos if i in given]
+
+    return answer
+
+
+def scored(films, wanted, unwanted):
+    """The scores where the wanted examples and the unwanted ones score so, by video."""
+    queries = [query(films, 0)] * len(wanted), [query(films, 0)] * len(unwanted)
+    matches = search_all(*queries, films, films.index, 60, SPEC, answer=scoring(*wanted, *unwanted))
+    return {match.video_id: match.score for match in matches}
+
+
+def test_what_all_videos_have_of_an_unwanted_example_says_nothing(films):
+    wanted = {i: 0.2 + i / 100 for i in range(60)}
+    assert scored(films, [wanted], [dict.fromkeys(range(60), 0.4)]) == pytest.approx(wanted)
+
+
+def test_what_counts_off_is_the_way_from_what_videos_usually_have_to_the_footage(films):
+    unwanted = dict.fromkeys(range(60), 0.25) | {7: 1.0, 8: 0.7, 9: 0.1}
+    usual = sum(unwanted.values()) / 60
+    found = scored(films, [dict.fromkeys(range(60), 0.5)], [unwanted])
+    for i, score in unwanted.items():
+        way = (score - usual) / (1 - usual) if score > usual else 0
+        assert found[i] == pytest.approx(0.5 * (1 - way * way * way))
+    assert found[7] == 0
+
+
+def test_footage_of_an_unwanted_example_counts_off_even_where_all_videos_show_it(films):
+    found = scored(films, [dict.fromkeys(range(60), 0.5)], [dict.fromkeys(range(60), 1.0)])
+    assert set(found.values()) == {0}
 
 
 def test_of_several_unwanted_examples_the_one_that_fits_best_counts(films):
