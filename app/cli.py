@@ -11,6 +11,8 @@ import sys
 import typer
 
 from app.commands.account import account
+from app.commands.adopt import adopt
+from app.commands.clean import clean
 from app.commands.coverage import coverage
 from app.commands.duplicates import duplicates
 from app.commands.evaluate import evaluate
@@ -35,7 +37,7 @@ app = typer.Typer(
     add_completion=False,
 )
 for command in (
-    *(index, search, serve, account, evaluate, manifest, recognise, train),
+    *(index, search, serve, account, evaluate, manifest, recognise, train, adopt, clean),
     *(status, verify, remove, duplicates, coverage, sample),
 ):
     app.command()(command)

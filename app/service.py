@@ -1,6 +1,7 @@
 """What the command line and the web page share: libraries opened or made, and results as plain JSON-ready values."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +10,7 @@ from encoder.checkpoint import DEFAULT, load_encoder
 from indexer.align import Segment
 from indexer.confidence import Fit, fit_for, why_none
 from indexer.current import exists
+from indexer.leftovers import Leftover
 from indexer.library import Library
 from indexer.measure import measure_index
 from indexer.requests import Mode
@@ -90,6 +92,14 @@ def index_result(report: UpdateReport, seconds: float) -> Json:
         "video_seconds": round(report.video_seconds, 3),
         "seconds": round(seconds, 3),
     }
+
+
+def leftover_rows(found: Iterable[Leftover]) -> list[Json]:
+    """Libraries that are not in use, as `reelseek clean --json` lists them."""
+    return [
+        {"encoder": one.encoder, "fingerprint": one.fingerprint, "videos": one.videos, "bytes": one.bytes}
+        for one in found
+    ]
 
 
 def status(library: Library) -> Json:

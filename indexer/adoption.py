@@ -82,10 +82,9 @@ def _place(folder: Path, fingerprint: str) -> Path:
 
 
 def _opened(place: Path, checkpoint: Checkpoint) -> Library:
-    """The library that was there before, or a new one."""
-    if not (place / ENCODER).is_file():
-        return Library.create(place, checkpoint)
-    library = Library.open_place(place)
+    """The library that was there before, or a new one; a catalog without an encoder is gone on with too."""
+    there = (place / ENCODER).is_file()
+    library = Library.open_place(place) if there else Library.create(place, checkpoint)
     library.catalog.set_meta(successor="")
     return library
 

@@ -32,6 +32,16 @@ def beside(folder: Path, fingerprint: str) -> Path:
     return folder / f"{_PREFIX}{fingerprint}"
 
 
+def places(folder: Path) -> list[Path]:
+    """Where libraries may lie, that in use among them."""
+    return [folder, *sorted(path for path in folder.glob(f"{_PREFIX}*") if path.is_dir())]
+
+
+def encoder_of(place: Path) -> str | None:
+    """The fingerprint that a place beside the first library is called by."""
+    return place.name.removeprefix(_PREFIX) if place.name.startswith(_PREFIX) else None
+
+
 def take_into_use(folder: Path, place: Path) -> None:
     """Name the library at a place, `folder` itself or inside it, as the one in use, for good once this returns."""
     write_whole(folder / _POINTER, str(place.relative_to(folder)).encode())

@@ -86,8 +86,8 @@ class Library:
         if checkpoint.fingerprint != self.checkpoint.fingerprint:
             raise LibraryError(
                 f"library {self.folder} was built by encoder {self.checkpoint.fingerprint}, not "
-                f"{checkpoint.fingerprint}; leave --encoder out to go on with the library's own, or index into a new "
-                "library"
+                f"{checkpoint.fingerprint}; leave --encoder out to go on with the library's own, or give it this one, "
+                "which indexes all its videos anew: reelseek adopt"
             )
 
     def close(self) -> None:

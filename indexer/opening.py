@@ -11,6 +11,7 @@ from indexer.catalog import Catalog
 from indexer.current import ENCODER, exists
 from indexer.errors import LibraryError, in_words
 
+CATALOG = "catalog.sqlite"
 _FORMAT = "1"
 
 
@@ -20,7 +21,7 @@ def make(folder: Path, checkpoint: Checkpoint, catalog_url: str | None) -> Catal
         raise LibraryError(f"{folder} already holds a library; open it, or give another folder")
     with in_words(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        catalog = Catalog(_url(folder, catalog_url))
+        catalog = Catalog(catalog_address(folder, catalog_url))
         schema.upgrade(catalog.engine)
         before = catalog.meta().get("encoder", checkpoint.fingerprint)
         if before != checkpoint.fingerprint and catalog.totals()[0]:
@@ -34,7 +35,7 @@ def reopen(folder: Path, catalog_url: str | None) -> tuple[Catalog, Checkpoint]:
     """Open the parts of a library that lies in a folder itself; see `Library.open_place`."""
     with in_words(folder):
         checkpoint = load_encoder(folder / ENCODER)
-        catalog = Catalog(_url(folder, catalog_url))
+        catalog = Catalog(catalog_address(folder, catalog_url))
         schema.upgrade(catalog.engine)
         meta = catalog.meta()
     if meta.get("format") != _FORMAT:
@@ -47,5 +48,6 @@ def reopen(folder: Path, catalog_url: str | None) -> tuple[Catalog, Checkpoint]:
     return catalog, replace(checkpoint, name=meta["encoder_name"])
 
 
-def _url(folder: Path, catalog_url: str | None) -> URL:
-    return make_url(catalog_url) if catalog_url else URL.create("sqlite", database=str(folder / "catalog.sqlite"))
+def catalog_address(folder: Path, catalog_url: str | None = None) -> URL:
+    """Where the catalog of a library is: at a given URL, else in its folder."""
+    return make_url(catalog_url) if catalog_url else URL.create("sqlite", database=str(folder / CATALOG))

@@ -39,12 +39,13 @@ def index(
         if as_json:
             print_json(result)
         else:
-            _print(result)
+            print_counts(result)
         if opened.index.warning:
             raise Fault(opened.index.warning)
 
 
-def _print(result: dict[str, Any]) -> None:
+def print_counts(result: dict[str, Any]) -> None:
+    """What was done with each file, for people."""
     counts = ("indexed", "unchanged", "moved", "copies", "removed")
     typer.echo(", ".join(f"{result[name]} {name}" for name in counts) + f", {len(result['failed'])} failed")
     if result["indexed"]:

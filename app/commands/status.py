@@ -18,11 +18,12 @@ def status(
 ) -> None:
     """Show what a library holds, and which files it could not read and why."""
     from app import service
+    from indexer.leftovers import leftovers
     from indexer.library import Library
 
     settings = settings_for(library)
     with Library.open(settings.library, settings.catalog_url) as opened:
-        result = service.status(opened)
+        result = {**service.status(opened), "left_over": service.leftover_rows(leftovers(settings.library))}
         if measure and result["clips"]:
             result["measured"] = service.measured(opened)
     print_json(result) if as_json else _print(result)
@@ -40,6 +41,9 @@ def _print(result: dict[str, Any]) -> None:
             f"measured  {found['recall']:.1%} of the ten nearest clips found, {found['p50_ms']:.2f} ms a query "
             f"(99 of 100 within {found['p99_ms']:.2f} ms)"
         )
+    for one in result["left_over"]:
+        size = f"{one['bytes'] / 1e6:.1f} MB"
+        typer.echo(f"left over {one['encoder']} ({one['fingerprint']}), {size}; to delete it: reelseek clean")
     for entry in result["damaged"]:
         typer.echo(f"damaged   {shown(entry['path'])}: {entry['packets']} packets passed over")
     typer.echo(f"failed    {len(result['failed'])}")

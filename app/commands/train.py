@@ -64,4 +64,6 @@ def train(
             workers or settings.workers or os.cpu_count() or 1, frames, partial(tell_unreadable, tell=say), imagenet,
         )  # fmt: skip
     typer.echo(str(encoder))
-    say(f"use it with: reelseek index FOLDER --library NEW --encoder {shlex.quote(str(encoder))}")
+    quoted = shlex.quote(str(encoder))
+    say(f"use it with: reelseek adopt {quoted}")
+    say(f"or, for a new library: reelseek index FOLDER --library NEW --encoder {quoted}")

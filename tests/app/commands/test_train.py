@@ -6,7 +6,7 @@ def test_train_writes_an_encoder_that_index_takes(run, videos, tmp_path):
         "train", "tiny", "--videos", videos, "--out", tmp_path / "run", "--steps", 1, "--batch", 3, "--device", "cpu"
     )
     assert (code, out) == (0, f"{tmp_path / 'run' / 'encoder.safetensors'}\n")
-    assert "use it with: reelseek index" in err
+    assert "use it with: reelseek adopt" in err
     code, out, _ = run("index", videos, "--encoder", tmp_path / "run" / "encoder.safetensors", "--json")
     assert (code, json.loads(out)["indexed"]) == (0, 3)
 
