@@ -105,13 +105,11 @@ def test_footage_of_an_unwanted_example_counts_off_even_where_all_videos_show_it
 
 
 def test_of_several_unwanted_examples_the_one_that_fits_best_counts(films):
-    like, other = query(films, 0, slice(0, 3)), query(films, 9)
-    unlike = query(films, 0, slice(3, 6))
-    one = {match.video_id: match.score for match in found(films, [like], [unlike], k=60)}
-    both = {match.video_id: match.score for match in found(films, [like], [other, unlike], k=60)}
-    assert both[0] == pytest.approx(one[0])
-    assert all(both[video] <= score + 1e-9 for video, score in one.items() if score > 0)
-
+    wanted, far = dict.fromkeys(range(60), 0.5), dict.fromkeys(range(60), 0.1) | {7: 0.4}
+    near = dict.fromkeys(range(60), 0.1) | {7: 0.9}
+    alone = scored(films, [wanted], [near])
+    assert scored(films, [wanted], [far, near]) == pytest.approx(alone)
+    assert scored(films, [wanted], [near, far]) == pytest.approx(alone)
 
 def test_only_videos_of_the_given_clips_answer_and_score_as_without(films):
     everything = {match.video_id: match.score for match in found(films, [query(films, 7)], k=60)}
