@@ -57,7 +57,7 @@ class Trial:
         learnt, tested = len(self.folds[0][0]), len(self.tested)
         if self.videos[0].split:
             return f"Learnt from the {learnt} videos of split `gallery`, tested on the {tested} of split `query`."
-        kind = "groups" if self.grouped else "videos"
+        kind = "groups, such as people or recordings," if self.grouped else "videos"
         return f"The {kind} are divided into {len(self.folds)} parts; each is tested by what is learnt of the others."
 
     def key(self, *settings: str) -> str:

@@ -77,7 +77,10 @@ def found(probe):
 def test_groups_are_divided_and_each_video_is_tested_once(found):
     assert (found.folds, found.seeds, found.judged.report.videos, found.owners) == (4, 2, 8, 4)
     assert [row.name for row in found.shown] == ["encoder", *BASELINES]
-    assert found.protocol == "The groups are divided into 4 parts; each is tested by what is learnt of the others."
+    assert found.protocol == (
+        "The groups, such as people or recordings, are divided into 4 parts; "
+        "each is tested by what is learnt of the others."
+    )
     assert found.judged.report.top[1] == 1
     assert [failed.reason for failed in found.failed] == ["is not a video file, or is damaged beyond reading"]
 
@@ -173,7 +176,9 @@ def test_names_and_labels_are_escaped(probe):
 def test_of_one_seed_there_is_no_spread(probe):
     found = probe("path,label,split", *SPLIT)
     assert to_document(found)["spread"] is None
-    assert "±" not in to_html(found)
+    page = to_html(found)
+    assert "±" not in page
+    assert "etween seeds" not in page
 
 
 def test_a_row_that_is_not_compared_is_refused(found):

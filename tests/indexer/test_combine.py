@@ -111,6 +111,7 @@ def test_of_several_unwanted_examples_the_one_that_fits_best_counts(films):
     assert scored(films, [wanted], [far, near]) == pytest.approx(alone)
     assert scored(films, [wanted], [near, far]) == pytest.approx(alone)
 
+
 def test_only_videos_of_the_given_clips_answer_and_score_as_without(films):
     everything = {match.video_id: match.score for match in found(films, [query(films, 7)], k=60)}
     some = np.arange(20 * CLIPS, 30 * CLIPS)
