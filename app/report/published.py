@@ -26,6 +26,7 @@ class Published:
     queries: int  # videos
     gallery: int  # videos
     numbers: Sequence[PublishedNumber]
+    caution: str = ""  # a sentence, where counts alone can't tell that the split is the same
 
 
 # Each as the repository named states it; what could not be read at its source is not listed. IIC's other networks and
@@ -46,8 +47,10 @@ UCF101: Final = Published(
     ],
 )  # fmt: skip
 HMDB51: Final = Published(
-    "HMDB51", 51, 1530, 3570, [PublishedNumber("VCLR, from ImageNet weights", 0.176, False, _VCLR)]
-)
+    "HMDB51", 51, 1530, 3570,
+    [PublishedNumber("VCLR, from ImageNet weights", 0.176, False, _VCLR)],
+    "All three splits of HMDB51 have as many videos: look that this manifest is of the first.",
+)  # fmt: skip
 
 
 def published_for(manifest: Manifest) -> Published | None:

@@ -14,7 +14,7 @@ from app.manifest import ManifestRow
 from app.report.evaluation import Evaluation, EvaluationRow, Lead, Lookups
 from app.report.page import to_html
 from app.report.pictures import examples, thumbnails
-from app.report.published import UCF101
+from app.report.published import HMDB51, UCF101
 from encoder.clips import ClipSpec
 from encoder.decoding import DecodePool
 from indexer.answers import first_answers
@@ -224,6 +224,8 @@ def test_published_numbers_are_shown_with_their_source_or_not_at_all(html):
     text = to_html(made(published=UCF101), {})
     assert "Xu et al., CVPR 2019" in text
     assert "None are shown" not in text
+    assert "of the first" not in text
+    assert "look that this manifest is of the first" in to_html(made(published=HMDB51), {})
 
 
 def test_the_same_evaluation_gives_the_same_page(shown, html):
