@@ -32,6 +32,7 @@ def main(folder: Path) -> int:
 
 def run(folder: Path, reporter: "Reporter") -> int:
     """Train, and write down how it ended."""
+    from encoder.checkpoint import load_encoder
     from training.errors import Stopped
     from training.recipes import recipe_named, with_schedule
     from training.train import train_files
@@ -43,6 +44,7 @@ def run(folder: Path, reporter: "Reporter") -> int:
         train_files(
             recipe, [Path(file) for file in request.files], folder, request.seed, reporter.count, resume=True,
             workers=workers, frames=folder.parent / "frames", on_failed=reporter.count_unreadable,
+            begins_with=load_encoder(request.begins_with) if request.begins_with else None,
         )  # fmt: skip
     except Stopped:
         reporter.end("stopped")

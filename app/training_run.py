@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from encoder.errors import WorldError
 from encoder.whole import write_whole
 
-RecipeName = Literal["collection", "tiny", "default"]  # that take any videos
+RecipeName = Literal["collection", "small", "tiny", "default"]  # that take any videos
 How = Literal["waiting", "running", "done", "stopped", "failed"]
 _FORMAT = 1
 _REQUEST, _PROGRESS, _LOCK, _STOP = "request.json", "progress.json", "run.lock", "stop"
@@ -35,6 +35,7 @@ class TrainingRequest:
     steps: int | None = None  # None: the recipe's
     batch: int | None = None  # None: the recipe's
     seed: int = 0
+    begins_with: str | None = None  # an encoder, as `load_encoder` takes it; None: random weights
 
 
 @dataclass(frozen=True)

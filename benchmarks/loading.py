@@ -18,7 +18,7 @@ import torch
 from training.batches import Batch, Batches, stream
 from training.cache import FrameCache, build_cache
 from training.processes import Group
-from training.recipes import Recipe, collection, tiny
+from training.recipes import Recipe, small, tiny
 from training.run import Run
 
 LOADERS = 1
@@ -36,7 +36,7 @@ def main() -> None:
         "| network | batch | a step on views already made | rendered between the steps | rendered by another process |"
     )
     print("|---|---:|---:|---:|---:|")
-    for recipe in (tiny(), collection()):
+    for recipe in (tiny(), small()):
         with TemporaryDirectory() as folder:
             cache = build_cache(files, Path(folder), recipe.cache_fps, recipe.cache_size, 2, None)
             made, between, ahead = measure(recipe, cache, options.steps, options.rounds)

@@ -53,7 +53,7 @@ class Checkpoint:
     fingerprint: str  # of weights, config and spec: two encoders with the same one give the same embeddings
     name: str  # for people
     weights: Weights = field(repr=False, compare=False)  # as stored
-    stated: Mapping[str, str] = field(repr=False, compare=False)  # format, config and spec, as stored
+    stated: Mapping[str, str] = field(repr=False, compare=False)  # format, config, spec and origin, as stored
 
     @cached_property
     def encoder(self) -> "Encoder":
@@ -88,19 +88,32 @@ class Checkpoint:
 
         return torch_runtime(self.encoder)
 
+    @property
+    def origin(self) -> dict[str, Any] | None:
+        """How it was made, as far as the file says: recipe, steps, seed, videos and what training began with."""
+        found: dict[str, Any] | None = json.loads(self.stated.get("origin", "null"))
+        return found
+
     def write(self, path: Path) -> None:
         """Write what was read, with the same fingerprint, whole or not at all."""
         _write(self.weights, self.stated, path)
 
 
-def save_encoder(encoder: "Encoder", spec: ClipSpec, path: Path) -> str:
+def save_encoder(encoder: "Encoder", spec: ClipSpec, path: Path, origin: Mapping[str, Any] | None = None) -> str:
     """Write an encoder to a safetensors file, whole or not at all, and return its fingerprint.
 
     Matrices and kernels are rounded to float16. What is loaded and saved again is not rounded further.
+
+    Args:
+        encoder: what is written.
+        spec: the clips it was trained for.
+        path: the file.
+        origin: how it was made, for people; it changes no result, nor the fingerprint.
     """
     weights = {key: _rounded(value.detach().cpu().numpy()) for key, value in encoder.state_dict().items()}
     made_of = {"config": json.dumps(asdict(encoder.config)), "spec": json.dumps(asdict(spec))}
-    _write(weights, {"format": _FORMAT, **made_of}, path)
+    told = {} if origin is None else {"origin": json.dumps(origin)}
+    _write(weights, {"format": _FORMAT, **made_of, **told}, path)
     return _fingerprint(weights, made_of["config"] + made_of["spec"])
 
 

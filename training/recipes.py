@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass, replace
 from math import ceil
 from typing import Literal
 
+from encoder.checkpoint import DEFAULT
 from encoder.clips import ClipSpec
 from encoder.config import EncoderConfig, LookNetwork
 from training.objective import Objective
 from training.views import ViewSpec
 
-RecipeName = Literal["tiny", "collection", "default", "ucf101_r3d18", "ucf101_s3d", "k400_r2plus1d18"]
+RecipeName = Literal["collection", "small", "tiny", "default", "ucf101_r3d18", "ucf101_s3d", "k400_r2plus1d18"]
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,12 @@ class Recipe:
 def recipe_named(name: RecipeName) -> Recipe:
     """The recipe of that name."""
     match name:
-        case "tiny":
-            return tiny()
         case "collection":
             return collection()
+        case "small":
+            return small()
+        case "tiny":
+            return tiny()
         case "default":
             return default()
         case "ucf101_r3d18":
@@ -92,6 +95,11 @@ def recipe_named(name: RecipeName) -> Recipe:
             return ucf101_s3d()
         case "k400_r2plus1d18":
             return k400_r2plus1d18()
+
+
+def beginning_of(name: RecipeName) -> str | None:
+    """The encoder that runs of a recipe begin with unless told otherwise; None for random weights."""
+    return DEFAULT if name == "collection" else None
 
 
 def with_schedule(recipe: Recipe, steps: int | None = None, batch: int | None = None) -> Recipe:
@@ -103,7 +111,17 @@ def with_schedule(recipe: Recipe, steps: int | None = None, batch: int | None = 
 
 
 def collection() -> Recipe:
-    """A user's own folder: smaller than the shipped encoder, half an hour or so on two cores."""
+    """A user's own folder: the shipped encoder goes on learning, half an hour or so on two cores."""
+    recipe = default()
+    return replace(
+        recipe,
+        objective=replace(recipe.objective, twins=0.0),  # learnt from before, and half of a step
+        schedule=Schedule(batch=16, steps=400, learning_rate=3e-4, look_rate=0.25),
+    )
+
+
+def small() -> Recipe:
+    """An encoder a third as long to train from nothing, half an hour or so on two cores."""
     return Recipe(
         encoder=_parts(look_network="tsm"),
         clip=ClipSpec(),
@@ -136,8 +154,8 @@ def _parts(look_network: LookNetwork) -> EncoderConfig:
 
 
 def tiny() -> Recipe:
-    """A few minutes on a CPU, to see that everything works; half as wide as `collection`."""
-    recipe = collection()
+    """A few minutes on a CPU, to see that everything works; half as wide as `small`."""
+    recipe = small()
     return replace(
         recipe, encoder=replace(recipe.encoder, width=16), schedule=Schedule(batch=16, steps=200, learning_rate=2e-3)
     )

@@ -9,6 +9,7 @@ import io
 import pickle
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from math import cos, pi
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from torch import Tensor, nn
 
 from encoder.backbones import EfficientNetLite0
 from encoder.backbones.weights import load_imagenet_weights
+from encoder.checkpoint import Checkpoint
 from encoder.lattice import Lattice
 from encoder.model import Encoder
 from encoder.whole import appearing_whole
 from training.batches import LOSSES, PUPPETS, WEIGHTS, Batch, generator
+from training.beginning import Beginning, begin_with
 from training.errors import TrainingError
 from training.losses.adversary import Strength, ViewAdversary, recolour
 from training.losses.club import low_level, standardise
@@ -47,6 +50,7 @@ class Run:
         torch.manual_seed(seed)  # decides the initial weights; every step draws from generators of its own
         self.recipe, self.steps, self.seed, self.device, self.group = recipe, steps, seed, device, group
         self.step = 0
+        self.beginning: Beginning | None = None  # None: random weights
         clip, objective, schedule = recipe.clip, recipe.objective, recipe.schedule
         self.student = Student(Encoder(recipe.encoder), objective)
         self.regions = self.student.region_lattice(clip.frames, clip.size)
@@ -192,6 +196,7 @@ class Run:
             "modules": {name: module.state_dict() for name, module in self._modules().items()},
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
             "step": self.step,
+            "beginning": asdict(self.beginning) if self.beginning else None,
             **self._identity(videos),
         }
         buffer = io.BytesIO()  # torch's own writer does not say that a disk is full
@@ -215,6 +220,17 @@ class Run:
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         self.step = state["step"]
+        begun = state.get("beginning")  # earlier versions began with random weights
+        self.beginning = Beginning(**begun) if begun else None
+
+    def begin_with(self, trained: Checkpoint) -> None:
+        """Begin with the networks of an encoder that was trained before, as far as they fit.
+
+        Raises:
+            TrainingError: none does.
+        """
+        for network in filter(None, (self.student, self.teacher)):
+            self.beginning = begin_with(network.encoder, trained)
 
     def load_look(self, path: Path) -> None:
         """Begin with a look part that was trained on ImageNet.

@@ -11,13 +11,14 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from encoder.checkpoint import save_encoder
+from encoder.checkpoint import Checkpoint, save_encoder
 from encoder.errors import VideoError, in_words
 from encoder.model import Encoder
 from encoder.whole import appearing_whole
@@ -51,6 +52,7 @@ def train_files(
     frames: Path | None = None,
     on_failed: Callable[[Sequence[VideoError]], None] | None = None,
     look_weights: Path | None = None,
+    begins_with: Checkpoint | None = None,
 ) -> Path:
     """Decode video files to a cache of frames, as far as it lacks them, and `train` on it.
 
@@ -66,6 +68,7 @@ def train_files(
         frames: folder of the cache, which several runs may share; None for one in `out`.
         on_failed: called with the files that can't be read, if there are any.
         look_weights: as in `train`.
+        begins_with: as in `train`.
 
     Raises:
         TrainingError: the run can't start or go on, or its folder can't be written.
@@ -88,7 +91,7 @@ def train_files(
             on_failed(cache.failed)
         try:
             loaders = workers * (place.type == "cuda")
-            return train(recipe, cache, out, seed, report, resume, place, loaders, group, look_weights)
+            return train(recipe, cache, out, seed, report, resume, place, loaders, group, look_weights, begins_with)
         except OSError as error:  # such as a full disk
             what = f"{in_words(error, out)}; what was saved before is kept, to be gone on with by --resume"
             raise TrainingError(what) from error
@@ -105,6 +108,7 @@ def train(
     loaders: int = 0,
     group: Group = _ALONE,
     look_weights: Path | None = None,
+    begins_with: Checkpoint | None = None,
 ) -> Path:
     """Train an encoder and return its checkpoint, `out`/encoder.safetensors.
 
@@ -119,6 +123,7 @@ def train(
         loaders: processes that read the frames of views ahead; 0 reads them between the steps.
         group: the processes of the run.
         look_weights: ImageNet weights that the look part begins with; None for random ones.
+        begins_with: an encoder whose networks a new run begins with, as far as they fit; one that is resumed has begun.
 
     Raises:
         TrainingError: the run can't start or go on.
@@ -131,8 +136,11 @@ def train(
     run = Run(recipe, steps, seed, device, group)
     if state.exists():
         run.load(state, identity)
-    elif look_weights:
-        run.load_look(look_weights)
+    else:
+        if begins_with:
+            run.begin_with(begins_with)
+        if look_weights:
+            run.load_look(look_weights)
     out.mkdir(parents=True, exist_ok=True)
     batches = Batches(
         videos, recipe.cache_fps, recipe.views, recipe.clip.size, schedule.batch, seed,
@@ -164,7 +172,11 @@ def train(
                     raise
     if group.leads:
         fit_to_videos(run.student.encoder, recipe, videos, seed, device)
-        save_encoder(run.student.encoder, recipe.clip, out / "encoder.safetensors")
+        origin = {
+            "recipe": asdict(recipe), "steps": steps, "seed": seed, "videos": len(videos),
+            "began_with": asdict(run.beginning) if run.beginning else None,
+        }  # fmt: skip
+        save_encoder(run.student.encoder, recipe.clip, out / "encoder.safetensors", origin)
     wait_for_all()
     return out / "encoder.safetensors"
 

@@ -37,6 +37,10 @@ def build_train_tab(site: Site, tab: gr.Tab, page: gr.Blocks) -> None:
             0, label="Videos a step", info="0: the recipe's, or all there are.", precision=0, minimum=0,
             elem_id="rs-batch",
         )  # fmt: skip
+        nothing = gr.Checkbox(
+            False, label="Begin from nothing", info="Else collection begins with the encoder that comes with reelseek.",
+            elem_id="rs-from-nothing",
+        )  # fmt: skip
     with gr.Row(elem_classes="rs-form"):
         start = gr.Button("Start", variant="primary", interactive=bool(roots), min_width=130, elem_id="rs-train")
         stop = gr.Button("Stop", variant="stop", visible=False, min_width=130, elem_id="rs-stop-training")
@@ -89,14 +93,19 @@ def build_train_tab(site: Site, tab: gr.Tab, page: gr.Blocks) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     gr.on([page.load, tab.select, timer.tick], look, **looking)
     begun = start.click(
-        in_sentences(lambda *values: start_training(site, *values)), [folders, recipe, steps, batch], chosen, **quiet
+        in_sentences(lambda *values: start_training(site, *values)),
+        [folders, recipe, steps, batch, nothing],
+        chosen,
+        **quiet,
     )
     begun.success(look, **looking)
     listed.click(in_sentences(act), chosen, chosen, **quiet).success(look, **looking)
     stop.click(lambda: site.trainings.stop(), None, None, **quiet).then(look, **looking)
 
 
-def start_training(site: Site, folders: list[str] | None, recipe: str, steps: float | None, batch: float | None) -> str:
+def start_training(
+    site: Site, folders: list[str] | None, recipe: str, steps: float | None, batch: float | None, from_nothing: bool
+) -> str:
     """Start a run on all videos in some folders, and return its name.
 
     Raises:
@@ -115,7 +124,10 @@ def start_training(site: Site, folders: list[str] | None, recipe: str, steps: fl
     paths = [site.folders.resolve(folder) for folder in folders]
     files = [str(file) for file in find([Path(path) for path in paths], None, None, lambda _: None)]
     batch_size = int(batch) or _fitting_batch(known, len(files))
-    return site.trainings.start(TrainingRequest(known, paths, files, int(steps) or None, batch_size))
+    begins_with = None if from_nothing else _beginning(known)
+    return site.trainings.start(
+        TrainingRequest(known, paths, files, int(steps) or None, batch_size, begins_with=begins_with)
+    )
 
 
 def _fitting_batch(recipe: RecipeName, videos: int) -> int | None:
@@ -123,6 +135,12 @@ def _fitting_batch(recipe: RecipeName, videos: int) -> int | None:
     from training.recipes import recipe_named
 
     return max(2, videos) if videos < recipe_named(recipe).schedule.batch else None
+
+
+def _beginning(recipe: RecipeName) -> str | None:
+    from training.recipes import beginning_of
+
+    return beginning_of(recipe)
 
 
 def _shown(states: list[TrainingState], name: str | None) -> TrainingState | None:

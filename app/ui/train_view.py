@@ -20,7 +20,8 @@ _ADOPTION = (
 )
 _DELETION = "Deletes this run and its encoder. A library that uses it keeps its own copy."
 RECIPES = {
-    "collection": "for your own videos, half an hour or so on two cores",
+    "collection": "the encoder that comes with reelseek learns on, half an hour or so on two cores",
+    "small": "a smaller one from nothing, in about the same time",
     "tiny": "to see that it works, in a few minutes",
     "default": "like the encoder that comes with reelseek; for a GPU",
 }
@@ -31,7 +32,7 @@ def first_steps() -> str:
     return fragments.steps(
         "Teach an encoder what moves in your videos",
         [
-            "Choose the folders to learn from: 32 videos or more, no labels needed.",
+            "Choose the folders to learn from: 16 videos or more, no labels needed.",
             "Press Start. It goes on when you close this page, and can be stopped and gone on with at any time.",
             "Compare the new encoder with the one in use in the Evaluate tab, then let the library use it.",
         ],

@@ -365,7 +365,7 @@ def test_a_folder_that_does_not_exist_is_one_sentence(settings, tmp_path):
 def test_a_run_is_started_on_all_videos_of_allowed_folders_only(site, folder, monkeypatch):
     asked = []
     monkeypatch.setattr(site.trainings, "start", lambda request: asked.append(request) or "run")
-    assert train_tab.start_training(site, [str(folder)], "tiny", 5, None) == "run"
+    assert train_tab.start_training(site, [str(folder)], "tiny", 5, None, False) == "run"
     [request] = asked
     assert (request.recipe, request.steps, request.folders) == ("tiny", 5, [str(folder)])
     assert str(folder / "long.mp4") in request.files
@@ -376,7 +376,20 @@ def test_a_run_is_started_on_all_videos_of_allowed_folders_only(site, folder, mo
         ([str(folder)], "tiny", -1, 0, "above 0"),
     ):  # fmt: skip
         with pytest.raises(WorldError, match=sentence):
-            train_tab.start_training(site, folders, recipe, steps, batch)
+            train_tab.start_training(site, folders, recipe, steps, batch, False)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "from_nothing", "begins_with"),
+    [("collection", False, "default"), ("collection", True, None), ("small", False, None)],
+)
+def test_a_run_begins_with_what_its_recipe_says_unless_told_otherwise(
+    site, folder, monkeypatch, recipe, from_nothing, begins_with
+):
+    asked = []
+    monkeypatch.setattr(site.trainings, "start", lambda request: asked.append(request) or "run")
+    train_tab.start_training(site, [str(folder)], recipe, 0, 0, from_nothing)
+    assert asked[0].begins_with == begins_with
 
 
 def test_a_run_is_told_as_it_is():

@@ -52,6 +52,14 @@ def test_a_saved_encoder_comes_back_whole(tmp_path, encoder):
         assert torch.equal(loaded.encoder(clips), encoder(clips))
 
 
+def test_how_an_encoder_was_made_is_told_and_changes_nothing(tmp_path, encoder):
+    plain = save_encoder(encoder, SPEC, tmp_path / "plain.safetensors")
+    assert save_encoder(encoder, SPEC, tmp_path / "told.safetensors", {"seed": 3, "began_with": None}) == plain
+    load_encoder(tmp_path / "told.safetensors").write(tmp_path / "copy.safetensors")
+    assert load_encoder(tmp_path / "copy.safetensors").origin == {"seed": 3, "began_with": None}
+    assert load_encoder(tmp_path / "plain.safetensors").origin is None
+
+
 @pytest.mark.parametrize("centred", [True, False])
 @pytest.mark.parametrize(("network", "frames", "size"), [("tsm", 4, 32), ("s3d", 16, 48)])
 def test_an_encoder_of_one_part_comes_back_whole(tmp_path, network, frames, size, centred):

@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from app.commands.train import Recipe
+from encoder.checkpoint import load_encoder
 from encoder.config import EncoderConfig
+from encoder.model import Encoder
+from training.beginning import begin_with
 from training.objective import Objective
 from training.processes import Group
-from training.recipes import RecipeName, Schedule, Teacher, recipe_named, with_schedule
+from training.recipes import RecipeName, Schedule, Teacher, beginning_of, recipe_named, with_schedule
 from training.run import Run
 from training.views import ViewSpec
 
@@ -26,13 +29,21 @@ def test_every_recipe_can_be_made_and_its_videos_hold_its_views(name):
     assert recipe == recipe_named(name)
     own = {field: getattr(recipe.objective, field) for field in ("instance", "negatives", "information", "twins")}
     assert recipe.objective == replace(Objective(), **own)
-    often = 2 if name == "default" else 1  # its fastest local views show frames twice in a row, others none
+    often = (
+        2 if name in ("default", "collection") else 1
+    )  # its fastest local views show frames twice in a row, others none
     assert 1 / recipe.cache_fps <= often * recipe.views.shortest_stride + 1e-9
     assert recipe.cache_size >= recipe.clip.size
-    assert (recipe.dataset is None) == (name in ("tiny", "collection", "default"))
+    assert (recipe.dataset is None) == (name in ("tiny", "small", "collection", "default"))
 
 
-@pytest.mark.parametrize("name", ["tiny", "collection"])
+def test_a_users_own_folder_is_learnt_from_by_all_of_the_shipped_encoder_and_others_begin_with_nothing():
+    begun = begin_with(Encoder(recipe_named("collection").encoder), load_encoder(beginning_of("collection")))
+    assert begun.parts == ("look", "motion")
+    assert [name for name in NAMES if beginning_of(name)] == ["collection"]
+
+
+@pytest.mark.parametrize("name", ["tiny", "small"])
 def test_a_run_of_a_small_recipe_can_start(name):
     recipe = recipe_named(name)
     run = Run(recipe, 10, 0, torch.device("cpu"), Group())

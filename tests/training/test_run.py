@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from encoder.checkpoint import load_encoder, save_encoder
 from training import run as under_test
 from training.batches import Batch, generator
+from training.beginning import Beginning
 from training.errors import TrainingError
 from training.losses.adversary import PARAMETERS
 from training.objective import terms, total
@@ -438,3 +440,13 @@ def test_the_look_part_begins_with_the_weights_it_is_given(recipe, tmp_path):
 def test_weights_for_another_look_part_are_refused_in_one_sentence(recipe, tmp_path):
     with pytest.raises(TrainingError, match=r"lite0.pth is for a look part of EfficientNet-Lite0; use recipe default"):
         started(recipe).load_look(tmp_path / "lite0.pth")
+
+
+def test_a_run_and_its_teacher_begin_with_an_encoder_that_was_trained(recipe, tmp_path):
+    given, run = started(recipe, seed=1).student.encoder, started(with_teacher(recipe))
+    save_encoder(given, recipe.clip, tmp_path / "trained.safetensors")
+    trained = load_encoder(tmp_path / "trained.safetensors")
+    run.begin_with(trained)
+    for network in (run.student, run.teacher):
+        assert_equal(network.encoder.motion.state_dict(), trained.encoder.motion.state_dict())
+    assert run.beginning == Beginning("trained.safetensors", trained.fingerprint, ("look", "motion"))

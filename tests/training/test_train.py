@@ -154,6 +154,19 @@ def test_a_run_cut_at_any_step_and_resumed_gives_the_encoder_of_an_unbroken_one(
     assert {file.name for file in out.iterdir()} == FILES
 
 
+def test_a_run_says_in_its_encoder_what_it_began_with_and_a_resumed_one_too(recipe, films, tmp_path, saves):
+    trained = load_encoder(train(recipe, films, tmp_path / "trained", seed=1))
+    whole = load_encoder(train(recipe, films, tmp_path / "whole", begins_with=trained))
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, films, tmp_path / "cut", report=stop_at(2), begins_with=trained)
+    resumed = load_encoder(train(recipe, films, tmp_path / "cut", resume=True))
+    assert resumed.fingerprint == whole.fingerprint
+    assert resumed.origin == whole.origin
+    began_with = {"name": "encoder.safetensors", "fingerprint": trained.fingerprint, "parts": ["look", "motion"]}
+    assert (whole.origin["began_with"], trained.origin["began_with"]) == (began_with, None)
+    assert (whole.origin["videos"], whole.origin["steps"], whole.origin["seed"]) == (len(films), 4, 0)
+
+
 def test_steps_since_the_last_save_are_taken_again_and_stand_once_in_the_metrics(recipe, films, tmp_path):
     whole = train(recipe, films, tmp_path / "whole")
     out = tmp_path / "cut"

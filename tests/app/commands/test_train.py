@@ -27,3 +27,17 @@ def test_training_on_the_wrong_things_is_refused_in_a_sentence(run, videos, tmp_
     assert run("train", "ucf101_s3d", "--videos", videos, "--out", missing)[0] == 2
     assert run(*train, videos, "--split", videos / "bad.mp4")[0] == 2
     assert run("train", "nonsense", "--videos", videos, "--out", missing)[0] == 2
+
+
+def test_a_run_begins_with_what_is_asked_for_or_fits(run, videos, encoders, tmp_path):
+    missing = tmp_path / "missing"
+    train = ("train", "tiny", "--videos", missing, "--out", tmp_path / "run")
+    assert run(*train, "--from", encoders[0]).sentence.startswith("encoder 0.safetensors (")
+    assert "is built otherwise than what this recipe trains" in run(*train, "--from", encoders[0]).err
+    assert run(*train, "--from", missing).sentence.startswith(f"no encoder '{missing}'")
+    assert "give one" in run(*train, "--from", encoders[0], "--from-nothing").usage
+    assert run(*train).sentence == f"{missing}: no such file or folder"
+    collection = ("train", "collection", *train[2:])
+    assert "begins with look and motion of encoder default (" in run(*collection).err
+    assert run(*collection, "--from-nothing").sentence == f"{missing}: no such file or folder"
+    assert "begins with motion of encoder default (" in run("train", "small", *train[2:], "--from", "default").err
