@@ -115,7 +115,7 @@ def collection() -> Recipe:
     recipe = default()
     return replace(
         recipe,
-        objective=replace(recipe.objective, twins=0.0),  # learnt from before, and half of a step
+        objective=replace(recipe.objective, twins=0.0),  # these were learnt from before, and take half of a step
         schedule=Schedule(batch=16, steps=400, learning_rate=3e-4, look_rate=0.25),
     )
 
