@@ -1,6 +1,6 @@
 """Are the seconds right? Cuts of 3 s are hidden in files of ten minutes, and searched for, as by `reelseek search`.
 
-    python -m benchmarks.localisation FOLDER... [--files 6] [--encoder FILE] [--same REGEX]... [--out FOLDER]
+    python -m benchmarks.localisation FOLDER... [--mode copy] [--files 6] [--encoder FILE] [--same REGEX]... [--out FOLDER]
 
 The library holds the long files alone; a query is the part of the original video that was hidden. It is found if the
 best segment of the first video is where it was hidden, to a temporal IoU of 0.5 or 0.75. Micro-AP ranks the segments of
@@ -34,7 +34,7 @@ from encoder.errors import WorldError
 from indexer.discover import resolve
 from indexer.evaluation import bootstrap_interval, localisation_recall, micro_ap, temporal_iou
 from indexer.library import Library
-from indexer.requests import Example
+from indexer.requests import Example, Mode
 from indexer.tables import Video
 
 CUT_S, LONG_S = 3.0, 600.0
@@ -145,13 +145,13 @@ def _one_of_each(sources: Iterator[Source], rng: Rng) -> list[Cut]:
     return [cuts[i] for i in rng.permutation(len(cuts))]
 
 
-def search_all(library: Library, hidden: Sequence[Hidden]) -> list[Answer]:
-    """Search for every cut that is asked for."""
+def search_all(library: Library, hidden: Sequence[Hidden], mode: Mode) -> list[Answer]:
+    """Search for every cut that is asked for, in a mode."""
     asked, answers = [one for one in hidden if one.edit != DECOY.name], []
     names = {video: Path(paths[0]).name for video, paths in library.catalog.paths().items()}
     with StepProgress("Searching") as progress:
         for done, one in enumerate(asked, 1):
-            matches = library.search(Example(one.path, one.source))
+            matches = library.search(Example(one.path, one.source), mode=mode)
             found = [
                 Place(names[match.video_id], segment.video, segment.score)
                 for match in matches
@@ -183,11 +183,12 @@ def table(answers: Sequence[Answer]) -> str:
 
 
 def main() -> None:
-    """Make the files where they are not there yet, search, print the table and write localisation.json."""
+    """Make the files where they are not there yet, search, print the table and write localisation-MODE.json."""
     parser = argparse.ArgumentParser(description="Measure how well short cuts are found in long files.")
     add = parser.add_argument
     add("folders", nargs="+", type=Path, help="videos that cuts and files are made of")
     add("--encoder", default=DEFAULT, metavar="NAME|FILE", help="a shipped encoder, or a checkpoint file")
+    add("--mode", type=Mode, choices=list(Mode), default=Mode.COPY, help="what counts as an answer")
     add("--files", type=int, default=6, help=f"of {LONG_S:g} s, each with {sum(_PER_FILE.values())} cuts")
     add("--seed", type=int, default=0, help="of all that is drawn")
     add("--same", action="append", default=[], metavar="REGEX", help="what is one recording, as of benchmarks.copies")
@@ -202,11 +203,11 @@ def main() -> None:
                 hidden = make_files(gallery, resolve(wanted.folders), long, wanted.files, wanted.seed)
             write_json(long / "hidden.json", hidden)
         with open_library(long.with_name(f"{long.name}-libraries"), [long], wanted.encoder) as library:
-            answers = search_all(library, read_hidden(long / "hidden.json"))
+            answers = search_all(library, read_hidden(long / "hidden.json"), wanted.mode)
     except WorldError as error:
         sys.exit(str(error))
     print(table(answers))
-    write_json(wanted.out / "localisation.json", answers)
+    write_json(wanted.out / f"localisation-{wanted.mode}.json", answers)
 
 
 def write_json(path: Path, rows: Sequence[Hidden | Answer]) -> None:
