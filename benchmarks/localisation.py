@@ -1,6 +1,6 @@
 """Are the seconds right? Cuts of 3 s are hidden in files of ten minutes, and searched for, as by `reelseek search`.
 
-    python -m benchmarks.localisation FOLDER... [--mode copy] [--files 6] [--encoder FILE] [--same REGEX]... [--out FOLDER]
+    python -m benchmarks.localisation FOLDER... [--mode copy] [--files 6] [--encoder FILE] [--same REGEX]...
 
 The library holds the long files alone; a query is the part of the original video that was hidden. It is found if the
 best segment of the first video is where it was hidden, to a temporal IoU of 0.5 or 0.75. Micro-AP ranks the segments of

@@ -38,7 +38,7 @@ class _Strip:
     @classmethod
     def of(cls, film: Film, fps: float) -> "_Strip":
         times = np.arange(film.times[0], film.times[-1] + 0.5 / fps, 1 / fps)
-        rows = film.scaled(_SIDE, False)[film.showing(times)].reshape(len(times), -1)
+        rows = film.scaled(_SIDE, _SIDE, False)[film.showing(times)].reshape(len(times), -1)
         wide = rows.astype(np.float64)
         energy, sums = (np.concatenate([each[:1] * 0, each.cumsum(0)]) for each in ((wide**2).sum(1), wide))
         return cls(rows, _flat(rows), energy, sums)
@@ -86,7 +86,7 @@ def _agreements(query: Film, span: Span, tempo: float, strip: _Strip, fps: float
     shown = query.showing(span.start + np.arange(count) / (fps * tempo))
     varying = strip.varying(count)
     for mirrored in (False, True):
-        rows = query.scaled(_SIDE, mirrored)[shown].reshape(count, -1)
+        rows = query.scaled(_SIDE, _SIDE, mirrored)[shown].reshape(count, -1)
         moving, looks = rows - rows.mean(0), _flat(rows)
         products, alike = moving @ strip.rows.T, looks @ strip.flat.T
         scale = np.sqrt(float((moving**2).sum()) * varying + 1e-3)

@@ -5,7 +5,7 @@ Around the moment, the pictures of one are laid over those of the other at any t
 agree or not, one by one; the run of those that do is the shared stretch. A line that was fitted to a few seconds runs
 out of step after a minute, so it is laid again through both ends of the run, until the run grows no more.
 
-Sizes: N pictures of b along a line, K the side of a picture of a laid on them.
+Sizes: N pictures of b along a line, P pixels that both show.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from encoder.clips import Span
 from indexer.align import Segment, maximum_runs
-from indexer.footage import MARGIN, SAME, Agreement, Film, Placement, compare, total_agreement
+from indexer.footage import SAME, Agreement, Film, Placement, compare, padded, total_agreement
 from indexer.sightings import sightings
 
 _CLIP_S = 2.0  # of a from the moment on, by which the line is found first, ...
 _WINDOW_S = 4.0  # ... and at both ends of a run, by which it is laid again
 _NEAR_S = 1.5  # from where embeddings say that it is shown in b
 _OFF_LINE_S = 0.8  # by which clips, that begin once a second, may be off a line that they show
+_AGREES = 0.8  # agreement of what moves at the moment, and of all of a stretch
 _SEEN = 0.5  # agreement of a sighting that is worth a closer look
 _MOVES = 0.7  # grey levels by which pixels vary: what moves less can't be told from another take of the same place
 _PICTURES = 8  # that are judged together
@@ -128,7 +129,7 @@ def _anchor(a: Reel, b: Reel, in_a: float, in_b: float) -> tuple[_Line, tuple[fl
     end = min(begin + window.duration, float(shown.times[-1]) + 1 / b.fps)
     for segment in seen or [Segment(Span(begin, max(end, begin + 1 / b.fps)), window, 0.0, 1.0)]:
         agreement = compare(query, shown, segment)
-        if agreement and min(agreement.total, agreement.motion) > SAME and agreement.moves > _MOVES:
+        if agreement and agreement.total > SAME and agreement.motion > _AGREES and agreement.moves > _MOVES:
             return _line(agreement), (segment.video.start, segment.video.end)
     return None
 
@@ -143,30 +144,26 @@ def _line(agreement: Agreement) -> _Line:
     return _Line(agreement.offset, agreement.tempo, agreement.placement)
 
 
-def _laid(a: Reel, b: Reel, line: _Line, start: float, end: float) -> tuple[Seconds, Values, Values]:
-    """The times (N,) in b from one to another that a has pictures for, and the pictures (N, K * K) of both."""
-    shown = b.part(max(start, line.offset), min(end, line.offset + line.tempo * a.end))
-    (ours,) = _placed(a, line, shown.times, np.zeros(1))
-    theirs = line.placement.of(
-        np.pad(shown.pictures.astype(np.float32), ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)), mode="edge")
-    )
-    return shown.times, ours, theirs.reshape(len(theirs), -1)
+def _beside(a: Reel, b: Reel, line: _Line, start: float, end: float) -> Film:
+    """What b shows from one time to another, as far as a has pictures for it."""
+    return b.part(max(start, line.offset), min(end, line.offset + line.tempo * a.end))
 
 
-def _placed(a: Reel, line: _Line, times: Seconds, shifts: Seconds) -> list[Values]:
-    """What a shows at times (N,) in b, for each number of seconds by which the line may be shifted; (N, K * K) each."""
-    if not len(times):
-        return [np.empty((0, line.placement.side**2), np.float32) for _ in shifts]
-    in_a = [(times - line.offset - shift) / line.tempo for shift in shifts]
+def _overlaid(a: Reel, shown: Film, line: _Line, shifts: Seconds) -> tuple[list[Values], Values]:
+    """What a shows beside pictures (N,) of b, by each number of seconds that the line may be shifted, and these."""
+    if not len(shown.times):
+        return [np.empty((0, 1), np.float32) for _ in shifts], np.empty((0, 1), np.float32)
+    in_a = [(shown.times - line.offset - shift) / line.tempo for shift in shifts]
     used = a.part(min(each[0] for each in in_a) - 1 / a.fps, max(each[-1] for each in in_a) + 1e-3)
-    pictures = used.scaled(line.placement.side, line.placement.mirrored)
-    pictures = pictures.reshape(len(pictures), -1)
-    return [pictures[used.showing(each)] for each in in_a]
+    ours, theirs = line.placement.overlap(used, padded(shown.pictures))
+    return [ours[used.showing(each)] for each in in_a], theirs
 
 
 def _run(a: Reel, b: Reel, line: _Line, anchor: tuple[float, float]) -> tuple[float, float, float] | None:
     """When the stretch around an anchor begins and ends in b, and how well it agrees."""
-    times, ours, theirs = _laid(a, b, line, 0.0, b.end)
+    shown = _beside(a, b, line, 0.0, b.end)
+    (ours,), theirs = _overlaid(a, shown, line, np.zeros(1))
+    times = shown.times
     if len(times) < _PICTURES:
         return None
     look = _alike(ours, theirs)
@@ -189,7 +186,7 @@ def _together(ours: Values, theirs: Values, look: Values) -> tuple[Values, Value
 
     A picture is judged by the best of the windows that it lies in, so that the ends of a run are as good as its middle.
     """
-    a, b = (sliding_window_view(each, _PICTURES, axis=0) for each in (ours, theirs))  # (N - W + 1, K * K, W)
+    a, b = (sliding_window_view(each, _PICTURES, axis=0) for each in (ours, theirs))  # (N - W + 1, P, W)
     a, b = a - a.mean(2, keepdims=True), b - b.mean(2, keepdims=True)
     motion = (a * b).sum((1, 2)) / np.sqrt((a**2).sum((1, 2)) * (b**2).sum((1, 2)) + 1e-3)
     moves = b.std((1, 2))
@@ -213,12 +210,13 @@ def _relaid(a: Reel, b: Reel, line: _Line, start: float, end: float) -> _Line:
 
 def _shifted(a: Reel, b: Reel, line: _Line, start: float, end: float) -> float:
     """By how many seconds a line has to be shifted for the pictures of a part of b to agree best."""
-    times, _, theirs = _laid(a, b, line, start, end)
-    if len(times) < 2:
+    shown = _beside(a, b, line, start, end)
+    if len(shown.times) < 2:
         return 0.0
+    every, theirs = _overlaid(a, shown, line, _SHIFTS_S)
     other = theirs - theirs.mean(0)
     agreements = []
-    for ours in _placed(a, line, times, _SHIFTS_S):
+    for ours in every:
         one = ours - ours.mean(0)
         agreements.append(float((one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum() + 1e-3)))
     return float(_SHIFTS_S[int((np.array(agreements) > max(agreements) - _NOISE).argmax())])
@@ -228,13 +226,13 @@ def _stretch(a: Reel, b: Reel, line: _Line, run: tuple[float, float, float]) -> 
     score = run[2]
     in_a = np.clip((np.array(run[:2]) - line.offset) / line.tempo, 0, a.end)
     in_b = np.clip(line.offset + line.tempo * in_a, 0, b.end)
-    if score < SAME or in_a[1] - in_a[0] < _SHORTEST_S or in_b[1] <= in_b[0]:
+    if score < _AGREES or in_a[1] - in_a[0] < _SHORTEST_S or in_b[1] <= in_b[0]:
         return None
     return Stretch(Span(*in_a.tolist()), Span(*in_b.tolist()), line.tempo, line.placement.mirrored, score)
 
 
 def _alike(one: Values, other: Values) -> Values:
-    """The correlation of pictures (N, K * K), one by one."""
+    """The correlation of pictures (N, P), one by one."""
     a, b = one - one.mean(1, keepdims=True), other - other.mean(1, keepdims=True)
     alike = (a * b).sum(1) / np.sqrt((a**2).sum(1) * (b**2).sum(1) + 1e-3)
     return np.asarray(alike, np.float32)

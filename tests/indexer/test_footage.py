@@ -59,6 +59,14 @@ def cropped(pictures):
     return np.stack([cv2.resize(one[20:88, 8:76], (LARGE, LARGE)) for one in pictures])
 
 
+def narrowed(pictures):
+    return np.stack([cv2.resize(one[:, 14:82], (LARGE, LARGE)) for one in pictures])
+
+
+def lowered(pictures):
+    return np.stack([cv2.resize(one[10:76], (LARGE, LARGE)) for one in pictures])
+
+
 def mirrored_and_cropped(pictures):
     return cropped(mirrored(pictures))
 
@@ -75,12 +83,38 @@ def written_on(pictures):
     return np.stack([cv2.putText(one.copy(), "WATCH", (4, 90), 0, 0.8, (255, 255, 255), 3) for one in pictures])
 
 
-@pytest.mark.parametrize("edit", [np.asarray, mirrored, cropped, mirrored_and_cropped, brighter, grey, written_on])
+EDITS = [np.asarray, mirrored, cropped, mirrored_and_cropped, narrowed, lowered, brighter, grey, written_on]
+
+
+@pytest.mark.parametrize("edit", EDITS)
 def test_an_edited_copy_agrees_more_than_another_run_of_the_same_blobs_in_the_same_place(footage, edit):
     query = query_of(edit(cut(footage, 2.0)))
     copy, other = (compare(query, stored(video), found(2.0)) for video in (footage, scene(2)))
     assert copy.total > 0.9
     assert other.total < SAME
+
+
+@pytest.mark.parametrize("edit", [cropped, mirrored_and_cropped, narrowed, lowered])
+def test_a_video_that_shows_a_part_of_the_query_s_picture_agrees(footage, edit):
+    query = query_of(cut(footage, 2.0))
+    copy, other = (compare(query, stored(edit(video)), found(2.0)) for video in (footage, scene(2)))
+    assert copy.total > 0.9
+    assert other.total < SAME
+    assert max(copy.placement.height, copy.placement.width) > SIDE
+
+
+def test_what_goes_the_same_way_by_other_steps_agrees_less(footage):
+    shown = cut(footage, 2.0)
+    jerks = np.repeat(np.arange(0, len(shown), 10), 10)[: len(shown)]  # it waits and catches up
+    smooth, jerky = (compare(query_of(pictures), stored(footage), found(2.0)) for pictures in (shown, shown[jerks]))
+    assert jerky.motion > 0.75
+    assert jerky.steps < smooth.steps - 0.3
+    assert jerky.total < smooth.total - 0.1
+
+
+def test_what_moves_in_the_query_alone_does_not_agree():
+    moving, still = scene(1), np.repeat(scene(1, 1 / FPS), 8 * FPS, 0)
+    assert compare(query_of(cut(moving, 2.0)), stored(still), found(2.0)).total < 0.5
 
 
 @pytest.mark.parametrize("shift", [-0.4, -0.05, 0.3])

@@ -84,8 +84,8 @@ def test_where_nothing_moves_the_look_decides():
 def test_agreement_is_that_of_a_slow_loop_over_every_part():
     query, video = cut(7.3), every(film(8, seconds=6.0))
     found = list(_agreements(query, Span(0.0, 3.0), 1.0, _Strip.of(video, FPS), FPS))
-    shown = query.scaled(_SIDE, False)[query.showing(np.arange(24) / FPS)].astype(np.float64)
-    theirs = video.scaled(_SIDE, False).astype(np.float64)
+    shown = query.scaled(_SIDE, _SIDE, False)[query.showing(np.arange(24) / FPS)].astype(np.float64)
+    theirs = video.scaled(_SIDE, _SIDE, False).astype(np.float64)
     for one, ours in zip(found[:2], (shown, shown[::-1]), strict=True):
         for start, total in enumerate(one.totals):
             part = theirs[start : start + 24]
