@@ -17,7 +17,7 @@ from indexer.evaluation import RetrievalReport
 INK, GREY, _FAINT = "#1a1a1a", "#6b6b6b", "#e4e4e4"
 # Okabe & Ito 2008, Color Universal Design: told apart by the colour-blind, and by their marks in print
 ENCODER = "#0072b2"
-_OTHERS = (("#56b4e9", "o"), ("#cc79a7", "P"))
+_OTHERS = (("#8c6bd1", "o"), ("#a68a00", "P"))  # not those of Okabe & Ito, which are all taken
 _BASELINES = (("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "D"), ("#e69f00", "v"))
 _CSS = {INK: "var(--ink)", GREY: "var(--grey)", _FAINT: "var(--faint)", ENCODER: "var(--blue)"}
 _RECALL_TITLE = "R@k: queries with a right answer among the first k"
