@@ -85,7 +85,7 @@ def _source(source: Source) -> Json:
 
 
 def _how(stretch: Stretch) -> Json:
-    """How the two run in step: seconds of the second for each of the first, mirrored or not, and how alike they are."""
+    """How the two run in step: seconds of the second for each of the first, negative where it runs backwards."""
     return {"tempo": round(stretch.tempo, 4), "mirrored": stretch.mirrored, "score": round(min(1.0, stretch.score), 4)}
 
 

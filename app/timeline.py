@@ -52,7 +52,8 @@ def _label(axes: Any, row: int, one: dict[str, Any], duration: float) -> None:
     """Where in the source a wide enough segment lies, and its tempo if that is another one."""
     if one["end"] - one["start"] < 0.09 * duration:
         return
-    tempo = "" if abs(one["tempo"] - 1) < 0.01 else f"  ×{one['tempo']:.2f}"
+    tempo = "" if abs(abs(one["tempo"]) - 1) < 0.01 else f"  ×{abs(one['tempo']):.2f}"
+    tempo += "  reversed" if one["tempo"] < 0 else ""
     text = f"{clock(one['source_start'])} – {clock(one['source_end'])}{tempo}"
     axes.text((one["start"] + one["end"]) / 2, row, text, ha="center", va="center", color="white", fontsize=7)
 

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from encoder.clips import Span
 from indexer.blas import one_blas_thread
 from indexer.catalog import Catalog
+from indexer.footage import Seconds
 from indexer.ranges import Ids
 from indexer.records import Embeddings
+from indexer.reel import Reel
 from indexer.reels import Reels
-from indexer.tracing import Reel, Seconds, Stretch, trace
+from indexer.tracing import Stretch, trace
 from indexer.vectors import VectorIndex
 
 _NEAREST = 48  # clips that each clip names
@@ -27,7 +29,7 @@ _ALIKE = 0.7  # similarity of a clip that is named
 _VIDEOS = 16  # that each video is compared with
 _FAILURES, _TRIES = 4, 40  # moments of a pair of videos that are compared in vain, and at all, before it is left
 _CLEARLY = 0.04  # agreement by which footage is better than a repetition of its movement
-_SURE, _SURE_OF_SHORT, _LONG_S = 0.93, 0.97, 4.0  # agreement of what is no other take; a long stretch says more
+_OFF, _OFF_BY_SECOND = 0.1, 0.0065  # what an edit takes of agreement at most, and another take at least, by s squared
 _WHOLE = 0.9  # share of a video that a stretch covers which makes it a copy of all of it
 
 Kind = Literal["identical", "whole", "partial"]
@@ -200,8 +202,8 @@ def _covers(span: Span, reel: Reel) -> bool:
 
 
 def _is_sure(stretch: Stretch) -> bool:
-    """Whether this is no other take: a person who repeats a short movement at the same place agrees by 0.9 and more."""
-    return stretch.score >= (_SURE if stretch.a.duration >= _LONG_S else _SURE_OF_SHORT)
+    """Whether this is no other take: who repeats a movement may stay in step for two seconds, but hardly for four."""
+    return 1 - stretch.score <= min(_OFF, _OFF_BY_SECOND * min(stretch.a.duration, stretch.b.duration) ** 2)
 
 
 def _repeats(one: Stretch, other: Stretch) -> bool:

@@ -10,13 +10,13 @@ from encoder.clips import Span
 from encoder.decoding import DecodePool, Failed, Job
 from encoder.errors import VideoError
 from indexer.discover import resolve, state_of
-from indexer.footage import Film
+from indexer.footage import Film, Seconds
 from indexer.library import Library
 from indexer.pipeline import Encoded, encode_videos
 from indexer.records import Embeddings
+from indexer.reel import Reel
 from indexer.requests import VideoRef
 from indexer.stored import NoVideoError
-from indexer.tracing import Reel, Seconds
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
 """Where two videos show the same footage: a moment that they may share, followed as far as it goes both ways.
 
-Around the moment, the pictures of one are laid over those of the other at any tempo and mirrored (`sightings`), which
-`footage.compare` judges and places. Along the line `time in b = offset + tempo * time in a` that this gives, pictures
-agree or not, one by one; the run of those that do is the shared stretch. A line that was fitted to a few seconds runs
-out of step after a minute, so it is laid again through both ends of the run, until the run grows no more.
+Around the moment, the pictures of one are laid over those of the other at any tempo, backwards and mirrored
+(`sightings`), which `footage.compare` judges and places. Along the line `time in b = offset + tempo * time in a` that
+this gives, pictures agree or not, one by one; the run of those that do is the shared stretch. A line that was fitted to
+a few seconds runs out of step after a minute, so it is laid again through both ends of the run, until the run grows no
+more. Footage that runs backwards is traced in b turned round.
 
-Sizes: N pictures of b along a line, P pixels that both show.
+What a stretch scores is how far its pictures *change* alike, every moment at which something changes counting as much
+as any other. Else the cut from a title to whatever follows would make one of any two videos with such titles.
+
+Sizes: N pictures of b along a line, P pixels that both show, L lines.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -16,24 +20,25 @@ from numpy.typing import NDArray
 
 from encoder.clips import Span
 from indexer.align import Segment, maximum_runs
-from indexer.footage import SAME, Agreement, Film, Placement, compare, padded, total_agreement
+from indexer.footage import SAME, Film, Placement, Seconds, compare, padded, total_agreement
+from indexer.reel import LOOK_S, MOVES, Reel
 from indexer.sightings import sightings
 
-_CLIP_S = 2.0  # of a from the moment on, by which the line is found first, ...
-_WINDOW_S = 4.0  # ... and at both ends of a run, by which it is laid again
-_NEAR_S = 1.5  # from where embeddings say that it is shown in b
+_WINDOW_S = 4.0  # at both ends of a run, by which its line is laid again
+_NEAR_S = 1.5  # from where embeddings say that footage is shown in b
 _OFF_LINE_S = 0.8  # by which clips, that begin once a second, may be off a line that they show
 _AGREES = 0.8  # agreement of what moves at the moment, and of all of a stretch
 _SEEN = 0.5  # agreement of a sighting that is worth a closer look
-_MOVES = 0.7  # grey levels by which pixels vary: what moves less can't be told from another take of the same place
 _PICTURES = 8  # that are judged together
 _ENOUGH = 0.5  # of the anchor's agreement: what a picture of the run has
 _SHORTEST_S = 0.9  # of a stretch
 _ROUNDS = 8
 _SHIFTS_S = np.array(sorted(np.arange(-8, 9) / 32, key=abs))  # the nearest first
 _NOISE = 2e-3  # of an agreement
+_APART = 2  # pictures between which change is measured
+_CHANGES = 2.0  # grey levels by which pixels change: a moment of that counts a quarter of one of great change
+_CHANGING_S = 0.3  # what counts of a stretch, all in all
 
-Seconds = NDArray[np.float64]
 Values = NDArray[np.float32]
 
 
@@ -43,19 +48,15 @@ class Stretch:
 
     a: Span
     b: Span
-    tempo: float  # seconds of b for each second of a
+    tempo: float  # seconds of b for each second of a; negative where b runs backwards
     mirrored: bool
-    score: float  # agreement of the pictures, 1 for the same ones
-
-    @property
-    def offset(self) -> float:
-        """Time in b at the time 0 of a."""
-        return self.b.start - self.tempo * self.a.start
+    score: float  # how far pictures change alike, 1 for the same ones
 
     def explains(self, in_a: float, in_b: float) -> bool:
         """Whether clips that begin at a moment of each video may be alike because of this stretch."""
-        inside = self.a.start - _CLIP_S < in_a < self.a.end
-        return inside and abs(self.offset + self.tempo * in_a - in_b) < _OFF_LINE_S
+        inside = self.a.start - LOOK_S < in_a < self.a.end
+        start = self.b.start if self.tempo > 0 else self.b.end - LOOK_S
+        return inside and abs(start + self.tempo * (in_a - self.a.start) - in_b) < _OFF_LINE_S
 
     def reversed(self) -> "Stretch":
         """As seen from b."""
@@ -70,78 +71,66 @@ class _Line:
 
 
 @dataclass(frozen=True)
-class Reel:
-    """All small pictures of a video, and when its last one goes off."""
-
-    film: Film
-    end: float  # seconds
-    fps: float
-
-    @property
-    def span(self) -> Span:
-        """All of it."""
-        return Span(0.0, self.end)
-
-    def moving(self, moments: Seconds) -> NDArray[np.bool_]:
-        """Whether enough moves in the few seconds after each of some moments to tell footage from other takes."""
-        every, which = np.unique(moments, return_inverse=True)
-        parts = [self.part(span.start, span.end).pictures for span in (_after(self, moment) for moment in every)]
-        return np.array([len(part) > 0 and part.std(0).mean() > _MOVES for part in parts], np.bool_)[which]
-
-    def part(self, start: float, end: float) -> Film:
-        """The pictures from one time to another."""
-        first, last = np.searchsorted(self.film.times, [start - 1e-6, end - 1e-6])
-        return Film(self.film.times[first:last], self.film.pictures[first:last])
+class _Run:
+    shown: Span  # in b
+    agreement: float  # of its pictures
 
 
 def trace(a: Reel, b: Reel, in_a: float, in_b: float) -> Stretch | None:
     """The stretch that two videos share around a moment of each; None where they don't."""
-    anchor = _anchor(a, b, in_a, in_b)
-    if anchor is None:
+    window = a.after(in_a)
+    query = a.part(window.start - 1 / a.fps, window.end)
+    near = b.part(in_b - _NEAR_S, min(b.end, in_b + 2 * window.duration + _NEAR_S))
+    if len(near.times) < _PICTURES:
         return None
-    line, times = anchor
-    run: tuple[float, float, float] | None = None
+    seen = next((one for one in sightings(query, window, near, b.fps, most=1) if one.score > _SEEN), None)
+    seen = seen or _said(window, in_b + window.start - in_a, near.times, b.fps)
+    backwards, shown = seen.tempo < 0, b
+    if backwards:
+        seen, shown = Segment(b.turned(seen.video), window, seen.score, -seen.tempo), b.backwards()
+    agreement = compare(query, shown.part(seen.video.start, seen.video.end), seen)
+    if not agreement or agreement.total < SAME or agreement.motion < _AGREES or agreement.moves < MOVES:
+        return None
+    stretch = _followed(a, shown, _Line(agreement.offset, agreement.tempo, agreement.placement), seen.video)
+    if stretch and backwards:
+        return replace(stretch, b=b.turned(stretch.b), tempo=-stretch.tempo)
+    return stretch
+
+
+def changing_alike(ours: Values, theirs: Values, fps: float) -> tuple[float, float]:
+    """How far pictures (N, P) change alike, -1 to 1, each moment at which something changes counting the same.
+
+    Returns:
+        The agreement, and the seconds that count.
+    """
+    a, b = _changes(ours), _changes(theirs)
+    power = np.sqrt((a**2).mean(1) * (b**2).mean(1))
+    weights = (power / (power + _CHANGES**2)) ** 2
+    alike = (a * b).mean(1) / (power + 1e-3)
+    return float(weights @ alike / (weights.sum() + 1e-6)), float(weights.sum()) / fps
+
+
+def _said(window: Span, begin: float, times: Seconds, fps: float) -> Segment:
+    """That a few seconds of a are shown in b from where embeddings say so, at times at which b has pictures."""
+    begin = max(begin, float(times[0]))
+    end = min(begin + window.duration, float(times[-1]) + 1 / fps)
+    return Segment(Span(begin, max(end, begin + 1 / fps)), window, 0.0, 1.0)
+
+
+def _followed(a: Reel, b: Reel, line: _Line, anchor: Span) -> Stretch | None:
+    """The stretch around a part of b, along a line that fits there."""
+    run: _Run | None = None
     for _ in range(_ROUNDS):
-        found = _run(a, b, line, times)
+        found = _run(a, b, line, anchor)
         if found is None:
             return None
-        settled = run is not None and found[1] - found[0] < run[1] - run[0] + 1 / b.fps
-        if settled and run is not None and found[2] <= run[2] + _NOISE:
+        settled = run is not None and found.shown.duration < run.shown.duration + 1 / b.fps
+        if settled and run is not None and found.agreement <= run.agreement + _NOISE:
             break
         run, best = found, line
-        line, times = _relaid(a, b, line, *found[:2]), found[:2]
+        line, anchor = _relaid(a, b, line, found.shown), found.shown
     assert run is not None
-    return _stretch(a, b, best, run)
-
-
-def _anchor(a: Reel, b: Reel, in_a: float, in_b: float) -> tuple[_Line, tuple[float, float]] | None:
-    """The line of a few seconds after a moment, and when they are shown in b.
-
-    A sighting finds them at any tempo, if both show the whole picture; else the moment itself says where they lie.
-    """
-    window = _after(a, in_a)
-    shown = b.part(in_b - _NEAR_S, in_b + 2 * window.duration + _NEAR_S)
-    if len(shown.times) < _PICTURES:
-        return None
-    query = a.part(window.start - 1 / a.fps, window.end)
-    seen = [one for one in sightings(query, window, shown, b.fps, most=1) if one.tempo > 0 and one.score > _SEEN]
-    begin = max(in_b + window.start - in_a, float(shown.times[0]))
-    end = min(begin + window.duration, float(shown.times[-1]) + 1 / b.fps)
-    for segment in seen or [Segment(Span(begin, max(end, begin + 1 / b.fps)), window, 0.0, 1.0)]:
-        agreement = compare(query, shown, segment)
-        if agreement and agreement.total > SAME and agreement.motion > _AGREES and agreement.moves > _MOVES:
-            return _line(agreement), (segment.video.start, segment.video.end)
-    return None
-
-
-def _after(a: Reel, moment: float) -> Span:
-    """A few seconds from a moment on, or up to the end."""
-    start = max(0.0, min(moment, a.end - _CLIP_S))
-    return Span(start, min(a.end, start + _CLIP_S))
-
-
-def _line(agreement: Agreement) -> _Line:
-    return _Line(agreement.offset, agreement.tempo, agreement.placement)
+    return _stretch(a, b, best, run.shown)
 
 
 def _beside(a: Reel, b: Reel, line: _Line, start: float, end: float) -> Film:
@@ -150,58 +139,58 @@ def _beside(a: Reel, b: Reel, line: _Line, start: float, end: float) -> Film:
 
 
 def _overlaid(a: Reel, shown: Film, line: _Line, shifts: Seconds) -> tuple[list[Values], Values]:
-    """What a shows beside pictures (N,) of b, by each number of seconds that the line may be shifted, and these."""
+    """What a shows beside pictures (N,) of b, by each number of seconds that the line may be shifted, and these.
+
+    Between two pictures a shows some of both: b has its pictures at other moments of the footage.
+    """
     if not len(shown.times):
         return [np.empty((0, 1), np.float32) for _ in shifts], np.empty((0, 1), np.float32)
-    in_a = [(shown.times - line.offset - shift) / line.tempo for shift in shifts]
-    used = a.part(min(each[0] for each in in_a) - 1 / a.fps, max(each[-1] for each in in_a) + 1e-3)
+    in_a = (shown.times - line.offset - shifts[:, None]) / line.tempo  # (L, N)
+    used = a.part(float(in_a.min()) - 1 / a.fps, float(in_a.max()) + 1 / a.fps + 1e-3)
     ours, theirs = line.placement.overlap(used, padded(shown.pictures))
-    return [ours[used.showing(each)] for each in in_a], theirs
+    at = np.interp(in_a, used.times, np.arange(len(ours)))
+    before, share = at.astype(np.intp), (at % 1).astype(np.float32)[..., None]
+    after = np.minimum(before + 1, len(ours) - 1)
+    laid = [ours[i] * (1 - part) + ours[j] * part for i, j, part in zip(before, after, share, strict=True)]
+    return laid, theirs
 
 
-def _run(a: Reel, b: Reel, line: _Line, anchor: tuple[float, float]) -> tuple[float, float, float] | None:
-    """When the stretch around an anchor begins and ends in b, and how well it agrees."""
+def _run(a: Reel, b: Reel, line: _Line, anchor: Span) -> _Run | None:
+    """The stretch around an anchor in b, as far as pictures agree along a line."""
     shown = _beside(a, b, line, 0.0, b.end)
-    (ours,), theirs = _overlaid(a, shown, line, np.zeros(1))
-    times = shown.times
+    times, ((ours,), theirs) = shown.times, _overlaid(a, shown, line, np.zeros(1))
     if len(times) < _PICTURES:
         return None
     look = _alike(ours, theirs)
-    together, moves = _together(ours, theirs, look)
-    there = (times >= anchor[0] - 1e-6) & (times < anchor[1] - 1e-6)
+    together = _together(ours, theirs, look)
+    there = (times >= anchor.start - 1e-6) & (times < anchor.end - 1e-6)
     if not there.any():
         return None
     evidence = np.minimum(together / np.median(together[there]), 1 - 3 * (np.median(look[there]) - look)) - _ENOUGH
     first, last = (int(each[0]) for each in maximum_runs(evidence.astype(np.float64)[None]))
-    if times[last] < anchor[0] or times[first] > anchor[1]:
+    if times[last] < anchor.start or times[first] > anchor.end or last - first + 1 < _SHORTEST_S * b.fps:
         return None
-    inside = slice(first, last + 1)
-    if moves[inside].mean() < _MOVES or last - first + 1 < _SHORTEST_S * b.fps:
-        return None
-    return float(times[first]), float(times[last] + 1 / b.fps), float(together[inside].mean())
+    return _Run(Span(float(times[first]), float(times[last] + 1 / b.fps)), float(together[first : last + 1].mean()))
 
 
-def _together(ours: Values, theirs: Values, look: Values) -> tuple[Values, Values]:
-    """How well pictures (N,) agree with their neighbours taken into account, and how much they move in grey levels.
+def _together(ours: Values, theirs: Values, look: Values) -> Values:
+    """How well pictures (N,) agree with their neighbours taken into account.
 
     A picture is judged by the best of the windows that it lies in, so that the ends of a run are as good as its middle.
     """
     a, b = (sliding_window_view(each, _PICTURES, axis=0) for each in (ours, theirs))  # (N - W + 1, P, W)
     a, b = a - a.mean(2, keepdims=True), b - b.mean(2, keepdims=True)
     motion = (a * b).sum((1, 2)) / np.sqrt((a**2).sum((1, 2)) * (b**2).sum((1, 2)) + 1e-3)
-    moves = b.std((1, 2))
-    totals = total_agreement(motion, sliding_window_view(look, _PICTURES).mean(1), moves)
+    totals = total_agreement(motion, sliding_window_view(look, _PICTURES).mean(1), b.std((1, 2)))
     best = np.pad(totals, _PICTURES - 1, constant_values=-np.inf)
-    windows = sliding_window_view(best, _PICTURES)
-    which = np.clip(np.arange(len(look)) - (_PICTURES - 1) + windows.argmax(1), 0, len(totals) - 1)
-    return np.asarray(windows.max(1), np.float32), np.asarray(moves[which], np.float32)
+    return np.asarray(sliding_window_view(best, _PICTURES).max(1), np.float32)
 
 
-def _relaid(a: Reel, b: Reel, line: _Line, start: float, end: float) -> _Line:
+def _relaid(a: Reel, b: Reel, line: _Line, run: Span) -> _Line:
     """The line through the places at which both ends of a run agree best."""
-    length = min(_WINDOW_S, (end - start) / 2)
-    points = [_shifted(a, b, line, at, at + length) for at in (start, end - length)]
-    middles = start + length / 2, end - length / 2
+    length = min(_WINDOW_S, run.duration / 2)
+    points = [_shifted(a, b, line, at, at + length) for at in (run.start, run.end - length)]
+    middles = run.start + length / 2, run.end - length / 2
     in_a = [(middle - line.offset) / line.tempo for middle in middles]
     in_b = [middle + shift for middle, shift in zip(middles, points, strict=True)]
     tempo = (in_b[1] - in_b[0]) / (in_a[1] - in_a[0])
@@ -222,13 +211,23 @@ def _shifted(a: Reel, b: Reel, line: _Line, start: float, end: float) -> float:
     return float(_SHIFTS_S[int((np.array(agreements) > max(agreements) - _NOISE).argmax())])
 
 
-def _stretch(a: Reel, b: Reel, line: _Line, run: tuple[float, float, float]) -> Stretch | None:
-    score = run[2]
-    in_a = np.clip((np.array(run[:2]) - line.offset) / line.tempo, 0, a.end)
+def _stretch(a: Reel, b: Reel, line: _Line, run: Span) -> Stretch | None:
+    (ours,), theirs = _overlaid(a, _beside(a, b, line, run.start, run.end), line, np.zeros(1))
+    score, seconds = changing_alike(ours, theirs, b.fps)
+    in_a = np.clip((np.array([run.start, run.end]) - line.offset) / line.tempo, 0, a.end)
     in_b = np.clip(line.offset + line.tempo * in_a, 0, b.end)
-    if score < _AGREES or in_a[1] - in_a[0] < _SHORTEST_S or in_b[1] <= in_b[0]:
+    if score < _AGREES or seconds < _CHANGING_S or in_a[1] - in_a[0] < _SHORTEST_S or in_b[1] <= in_b[0]:
         return None
     return Stretch(Span(*in_a.tolist()), Span(*in_b.tolist()), line.tempo, line.placement.mirrored, score)
+
+
+def _changes(pictures: Values) -> Values:
+    """What changes from picture to picture, but for brightness and contrast: cameras set these, and films fade."""
+    before, after = (each - each.mean(1, keepdims=True) for each in (pictures[:-_APART], pictures[_APART:]))
+    change, shown = after - before, after + before
+    return np.asarray(
+        change - (change * shown).sum(1, keepdims=True) / ((shown**2).sum(1, keepdims=True) + 1e-3) * shown
+    )
 
 
 def _alike(one: Values, other: Values) -> Values:

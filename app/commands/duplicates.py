@@ -53,5 +53,6 @@ def _print_group(group: dict[str, Any]) -> None:
 
 def edits(segment: dict[str, Any]) -> str:
     """What was done to footage, in words."""
-    tempo = "" if abs(segment["tempo"] - 1) < 0.01 else f", at {segment['tempo']:.2f} times the length"
-    return tempo + (", mirrored" if segment["mirrored"] else "")
+    tempo, turned = abs(segment["tempo"]), segment["tempo"] < 0
+    length = "" if abs(tempo - 1) < 0.01 else f", at {tempo:.2f} times the length"
+    return length + (", reversed" if turned else "") + (", mirrored" if segment["mirrored"] else "")

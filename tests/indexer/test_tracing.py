@@ -3,7 +3,8 @@ import pytest
 
 from encoder.clips import Span
 from indexer.footage import Film
-from indexer.tracing import Reel, Stretch, trace
+from indexer.reel import Reel
+from indexer.tracing import Stretch, changing_alike, trace
 
 FPS, SIDE = 8.0, 16
 Y, X = np.mgrid[:SIDE, :SIDE] / SIDE
@@ -40,6 +41,15 @@ def mirrored(video):
     return Reel(Film(video.film.times, np.ascontiguousarray(video.film.pictures[..., ::-1])), video.end, FPS)
 
 
+def titled(seed, white=255):
+    """Six times a second of a title with a white bar, and one of a dark scene."""
+    title = np.zeros((round(FPS), SIDE, SIDE), np.float32)
+    title[:, 2:6] = white
+    shown = [scene(seed)(start + np.arange(0, 1, 1 / FPS)) / 4 for start in range(0, 12, 2)]
+    every = np.concatenate([part for each in shown for part in (title, each)])
+    return Reel(Film(np.arange(len(every)) / FPS, every), len(every) / FPS, FPS)
+
+
 def near(span, start, end):
     return (span.start, span.end) == pytest.approx((start, end), abs=0.25)
 
@@ -72,6 +82,34 @@ def test_a_mirrored_part_is_said_to_be_mirrored():
     assert near(found.b, 4, 11)
 
 
+def test_a_part_that_runs_backwards_is_found_with_its_times():
+    a, b = reel((1, 0, 20, 1)), reel((3, 0, 4, 1), (1, 14, 8, -1), (4, 0, 4, 1))
+    found = trace(a, b, 8.0, 8.0)
+    assert near(found.a, 6, 14)
+    assert near(found.b, 4, 12)
+    assert found.tempo == pytest.approx(-1, abs=0.02)
+    assert found.score > 0.95
+
+
+def test_the_same_cuts_to_the_same_titles_do_not_make_the_same_footage():
+    assert trace(titled(1), titled(2), 3.0, 3.0) is None
+    assert near(trace(titled(1), titled(1, white=230), 3.0, 3.0).a, 0, 12)
+
+
+def test_a_cut_that_is_alike_counts_no_more_than_any_other_moment():
+    cut = np.where(np.arange(32)[:, None] < 16, *np.random.default_rng(0).uniform(0, 200, (2, SIDE**2)))
+    a, b = (cut + scene(seed)(np.arange(32) / FPS).reshape(32, -1) for seed in (1, 2))
+    assert changing_alike(a, b, FPS)[0] < 0.4
+    assert changing_alike(a, 0.5 * a, FPS) == pytest.approx((1.0, 3.4), abs=0.2)
+
+
+def test_a_camera_that_sets_its_brightness_shows_no_movement():
+    still, other = (reel((seed, 0, 4, 0)) for seed in (1, 1))
+    light = (0.3 + 0.15 * still.film.times)[:, None, None]
+    a, b = (Reel(Film(each.film.times, each.film.pictures * light), 4.0, FPS) for each in (still, other))
+    assert trace(a, b, 0.0, 0.0) is None
+
+
 def test_a_line_keeps_in_step_for_minutes():
     a, b = reel((1, 0, 300, 1)), reel((3, 0, 4, 1), (1, 3, 240, 1.043))
     found = trace(b, a, 100.0, 3 + 96 * 1.043 - 0.3)
@@ -99,6 +137,9 @@ def test_a_stretch_explains_the_moments_on_its_line_and_can_be_seen_from_the_oth
     assert not stretch.explains(3, 13)
     assert not stretch.explains(7, 20)
     assert stretch.reversed() == Stretch(Span(10, 18), Span(2, 6), 0.5, False, 0.9)
+    backwards = Stretch(Span(2, 6), Span(10, 14), -1.0, False, 0.9)
+    assert backwards.explains(3, 11)  # what 3 to 5 shows, 11 to 13 shows backwards
+    assert not backwards.explains(3, 13)
 
 
 def test_only_moments_after_which_something_moves_can_be_told_from_other_takes():
