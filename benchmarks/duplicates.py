@@ -112,7 +112,7 @@ def measure(library: Library, copies: Sequence[Copy], same: Sequence[str]) -> tu
     fps, began = library.checkpoint.spec.fps, time.process_time()
     with StepProgress("Comparing") as progress:
         found = find_shared(
-            library.catalog, library.current_index(), fps, lambda done, total: progress.count("clips", done, total)
+            library.catalog, library.index.current(), fps, lambda done, total: progress.count("clips", done, total)
         )
     seconds = time.process_time() - began
     return Judge(Gallery(library, same), copies).answers(copies, found), seconds
