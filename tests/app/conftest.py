@@ -4,7 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 
-HTML_NAME = "<img src=x onerror=alert(1)>.mp4"
+HTML_NAME = "<img src=x onerror=alert(1)>${alert(2)}.mp4"
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +22,14 @@ def make_films(tmp_path_factory, moving_video):
 
 
 @pytest.fixture(scope="session")
-def films(make_films):
-    return make_films(HTML_NAME)
+def html_name():
+    """The name of one of the films, which does harm on a page that shows it as it is."""
+    return HTML_NAME
+
+
+@pytest.fixture(scope="session")
+def films(make_films, html_name):
+    return make_films(html_name)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from starlette.testclient import TestClient
 from app.media import Decoders, Way
 from app.moments import Moment
 from app.posters import Posters
-from app.settings import Settings
 from app.ui import saved, search_tab
 from app.ui.answer import A_PAGE, Answer, page_of
 from app.ui.exports import ExportRoutes
@@ -27,28 +26,24 @@ from app.ui.routes import MediaRoutes
 from app.ui.site import Site
 from app.ui.timeline import timeline
 from app.ui.trim import TrimError, part_of, trimmed
-from encoder.checkpoint import load_encoder
 from encoder.clips import Span
 from encoder.errors import WorldError
 from encoder.video import probe
-from indexer.library import Library
 from indexer.requests import Example, Filters, Mode, VideoRef
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.*", "ignore::DeprecationWarning:starlette.*")
-HTML_NAME = "<img src=x onerror=alert(1)>${alert(2)}.mp4"
 
 
 @pytest.fixture(scope="module")
-def folder(make_films):
-    return make_films(HTML_NAME)
+def folder(films):
+    return films
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, folder, small_encoder):
-    home, decoders = tmp_path_factory.mktemp("home") / "library", Decoders(1)
-    with Library.create(home, load_encoder(small_encoder)) as library:
-        library.add([folder], workers=1)
-        yield Site(library, Settings(library=home, workers=1), AllowedFolders([folder]), decoders)
+def site(served_library, served_settings, films):
+    """Nothing here changes the library, which other tests share."""
+    decoders = Decoders(1)
+    yield Site(served_library, served_settings, AllowedFolders([films]), decoders)
     decoders.close()
 
 
@@ -87,9 +82,9 @@ def test_the_best_card_plays_the_searched_video_from_the_match(site, folder, ids
     assert "clips searched in" in html_of(answer)
 
 
-def test_html_in_a_file_name_comes_out_escaped(site, folder):
-    html = html_of(answer_to(site, folder / HTML_NAME)) + picker(site.library.catalog, "")
-    html += trimmed(clip_of_upload(site, str(folder / HTML_NAME))).props["html"]
+def test_html_in_a_file_name_comes_out_escaped(site, folder, html_name):
+    html = html_of(answer_to(site, folder / html_name)) + picker(site.library.catalog, "")
+    html += trimmed(clip_of_upload(site, str(folder / html_name))).props["html"]
     assert "<img src=x" not in html
     assert html.count("&lt;img src=x onerror=alert(1)&gt;") >= 4
 
@@ -375,8 +370,8 @@ def test_a_moment_is_downloaded_as_a_clip_of_its_own(client, ids, tmp_path):
     assert info.duration == pytest.approx(1.0, abs=0.05)
 
 
-def test_moments_are_downloaded_together(client, ids):
-    moments = of((ids["long.mp4"], 1, 2), (ids[HTML_NAME], 0, 1))
+def test_moments_are_downloaded_together(client, ids, html_name):
+    moments = of((ids["long.mp4"], 1, 2), (ids[html_name], 0, 1))
     packed = zipfile.ZipFile(io.BytesIO(client.get("/export/clips.zip", params=moments).content))
     assert [name[:3] for name in packed.namelist()] == ["01 ", "02 "]
     assert packed.namelist()[0] == "01 long 1.00-2.00.mp4"
@@ -407,15 +402,15 @@ def test_what_lies_behind_the_end_can_not_be_cut(client, ids):
 # What is saved
 
 
-def test_saved_moments_are_listed_with_the_newest_first(site, ids):
+def test_saved_moments_are_listed_with_the_newest_first(site, ids, html_name):
     catalog = site.library.catalog
-    one, other = Moment(ids["long.mp4"], Span(1, 2)), Moment(ids[HTML_NAME], Span(0, 1.5))
+    one, other = Moment(ids["long.mp4"], Span(1, 2)), Moment(ids[html_name], Span(0, 1.5))
     kept = saved.with_moment(saved.with_moment([], catalog, one), catalog, other)
     kept = saved.with_moment(kept, catalog, other)
     assert [known.moment for known in saved.saved_moments(kept, catalog)] == [other, one]
     html = saved.saved_list(saved.saved_moments(kept, catalog))
     assert "<img src=x" not in html
-    assert f"export/clips.zip?of={ids[HTML_NAME]}%3A0.00-1.50%2C{ids['long.mp4']}%3A1.00-2.00" in html
+    assert f"export/clips.zip?of={ids[html_name]}%3A0.00-1.50%2C{ids['long.mp4']}%3A1.00-2.00" in html
     assert saved.saved_moments(saved.without_moment(kept, other), catalog)[0].moment == one
 
 
