@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.folders import is_below
+from indexer.leftovers import leftovers
 from indexer.library import Library
 from indexer.records import KnownFile
 
@@ -64,6 +65,7 @@ def room(library: Library, folder: Path) -> list[Room]:
         "search index": _bytes([library.index.path]),
         "encoder": _bytes(own.glob("encoder.safetensors")),
     }
+    parts["libraries of other encoders"] = sum(one.bytes for one in leftovers(folder))
     every = _bytes(folder.rglob("*"))
     parts["copies for browsers, training runs, reports"] = every - sum(parts.values())
     return sorted((Room(what, size) for what, size in parts.items() if size), key=lambda part: -part.bytes)

@@ -1,6 +1,8 @@
-"""Paths as text for people, whatever bytes their names hold."""
+"""Paths and sizes as text for people, whatever bytes the names hold."""
 
 from pathlib import Path
+
+_SIZES = ("B", "kB", "MB", "GB", "TB")
 
 
 def shown(path: str | Path) -> str:
@@ -11,3 +13,11 @@ def shown(path: str | Path) -> str:
 def file_name(path: str | Path) -> str:
     """A path's last part, fit for showing."""
     return shown(Path(path).name)
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    value, unit = float(count), 0
+    while value >= 999.5 and unit < len(_SIZES) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:,.0f} {_SIZES[unit]}" if unit < 2 or value >= 99.95 else f"{value:.1f} {_SIZES[unit]}"

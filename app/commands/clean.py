@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.console import Fault, JsonOption, LibraryOption, print_json, say, settings_for
-from app.text import shown
+from app.text import shown, size
 
 if TYPE_CHECKING:  # heavy modules are imported inside the command
     from indexer.leftovers import Leftover
@@ -34,7 +34,7 @@ def clean(
     if as_json:
         print_json({"deleted": leftover_rows(found), "bytes": sum(one.bytes for one in found)})
     elif found:
-        typer.echo(f"{len(found)} deleted, {_megabytes(sum(one.bytes for one in found))} are free again")
+        typer.echo(f"{len(found)} deleted, {size(sum(one.bytes for one in found))} are free again")
     else:
         typer.echo("nothing is left over")
 
@@ -51,12 +51,8 @@ def _chosen(found: "list[Leftover]", fingerprints: list[str]) -> "list[Leftover]
 def _ask(found: "list[Leftover]") -> None:
     for one in found:
         videos = "unreadable" if one.videos is None else f"{one.videos} videos"
-        say(f"{one.encoder} ({one.fingerprint}): {videos}, {_megabytes(one.bytes)}, {shown(str(one.place))}")
+        say(f"{one.encoder} ({one.fingerprint}): {videos}, {size(one.bytes)}, {shown(str(one.place))}")
     if not sys.stdin.isatty():
         raise Fault("nothing was deleted; to delete this, add --yes")
     if not typer.confirm("Delete this for good?", err=True):
         raise Fault("nothing was deleted")
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"

@@ -6,7 +6,7 @@ import typer
 
 from app.console import JsonOption, LibraryOption, print_json, settings_for
 from app.progress import clock
-from app.text import shown
+from app.text import shown, size
 
 
 def status(
@@ -42,8 +42,8 @@ def _print(result: dict[str, Any]) -> None:
             f"(99 of 100 within {found['p99_ms']:.2f} ms)"
         )
     for one in result["left_over"]:
-        size = f"{one['bytes'] / 1e6:.1f} MB"
-        typer.echo(f"left over {one['encoder']} ({one['fingerprint']}), {size}; to delete it: reelseek clean")
+        what = f"{one['encoder']} ({one['fingerprint']}), {size(one['bytes'])}"
+        typer.echo(f"left over {what}; to delete it: reelseek clean")
     for entry in result["damaged"]:
         typer.echo(f"damaged   {shown(entry['path'])}: {entry['packets']} packets passed over")
     typer.echo(f"failed    {len(result['failed'])}")

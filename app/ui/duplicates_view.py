@@ -5,9 +5,8 @@ from html import escape
 from typing import Any
 
 from app.progress import clock
-from app.text import file_name, shown
+from app.text import file_name, shown, size
 from app.ui import fragments
-from app.ui.library_view import size
 from app.ui.playable import poster
 from indexer.library import Library
 from indexer.tables import Video

@@ -12,10 +12,12 @@ from app.ui.library_work import (
     SharedFootage,
     outcome,
     start_comparing,
+    start_deleting,
     start_forgetting,
     start_indexing,
     start_rescan,
     start_retry,
+    start_using_again,
 )
 from app.ui.map_view import WALK, MapView
 from app.ui.site import Site, in_sentences
@@ -77,6 +79,10 @@ def build_library_tab(site: Site, tab: gr.Tab, page: gr.Blocks) -> None:
                 start_retry(site)
             case "compare":
                 start_comparing(site)
+            case "again":
+                start_using_again(site, what)
+            case "drop":
+                start_deleting(site, what)
 
     looking: dict[str, Any] = {
         "outputs": [working, held, wrong, problems_tab, same, timer, add, rescan, stop], "show_progress": "hidden",

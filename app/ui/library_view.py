@@ -4,11 +4,13 @@ from html import escape
 
 from app.holdings import Folder, folders, room
 from app.service import status
-from app.text import file_name, shown
+from app.text import file_name, shown, size
 from app.ui import fragments
 from app.ui.site import Site
+from indexer.leftovers import Leftover, leftovers
 
-_SIZES = ("B", "kB", "MB", "GB", "TB")
+_AGAIN = "What came since is indexed with it; then the library goes back to it. Searches go on meanwhile."
+_DROP = "Frees {}. The videos and the library in use stay as they are; to use that encoder again means to index anew."
 
 
 def overview(site: Site) -> str:
@@ -29,7 +31,7 @@ def overview(site: Site) -> str:
     listed = "".join(_folder(folder, site.folders.holds(folder.path)) for folder in held)
     return (
         f'{totals}<section class="rs-section"><h3>Folders</h3><ul class="rs-folders">{listed}</ul></section>'
-        + f'<div class="rs-columns">{_encoder(result)}{_disk(site)}</div>'
+        + f'<div class="rs-columns">{_encoder(result)}{_disk(site)}</div>{_others(site)}'
     )
 
 
@@ -72,14 +74,6 @@ def problems(site: Site) -> tuple[str, int]:
     return again + told, len(failed) + len(damaged)
 
 
-def size(count: int) -> str:
-    """Bytes as people read them."""
-    value, unit = float(count), 0
-    while value >= 999.5 and unit < len(_SIZES) - 1:
-        value, unit = value / 1000, unit + 1
-    return f"{value:,.0f} {_SIZES[unit]}" if unit < 2 or value >= 99.95 else f"{value:.1f} {_SIZES[unit]}"
-
-
 def length(seconds: float) -> str:
     """How much video, roughly."""
     return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{seconds / 60:.1f} min"
@@ -117,6 +111,27 @@ def _encoder(result: dict[str, object]) -> str:
             ("A clip", f"{encoder['clip_s']:g} s, one every {encoder['hop_s']:g} s"),
             ("Index", str(result["cache"])),
         ],
+    )
+
+
+def _others(site: Site) -> str:
+    """Libraries of other encoders, each with what can be done with it."""
+    rows = "".join(_other(one) for one in leftovers(site.settings.library))
+    title = "Not in use: indexed with other encoders"
+    return rows and f'<section class="rs-section"><h3>{title}</h3><ul class="rs-folders">{rows}</ul></section>'
+
+
+def _other(one: Leftover) -> str:
+    name = f"{one.encoder} ({one.fingerprint})"
+    videos = "its catalog can't be read" if one.videos is None else f"{one.videos:,} videos"
+    again = fragments.action("Use it again", "again", one.fingerprint, "main")
+    delete = fragments.action("Delete it for good", "drop", one.fingerprint, "stop")
+    buttons = fragments.confirmed("Use again", f"Use {name} again", _AGAIN, again) if one.videos is not None else ""
+    buttons += fragments.confirmed("Delete", f"Delete the library of {name}", _DROP.format(size(one.bytes)), delete)
+    return (
+        f'<li><div><strong>{escape(one.encoder)}</strong><span class="rs-hint">'
+        f"{escape(f'{one.fingerprint} · {videos} · {size(one.bytes)}')}</span></div>"
+        f'<div class="rs-actions">{buttons}</div></li>'
     )
 
 

@@ -9,12 +9,15 @@ from typing import Any
 from app.encoders import KnownEncoder
 from app.progress import clock
 from app.shared_footage import duplicates
-from app.text import file_name, shown
+from app.text import file_name, shown, size
 from app.ui import fragments
 from app.ui.folders import FolderError
 from app.ui.job import Job, JobState
 from app.ui.site import Site
 from indexer.adoption import adopt
+from indexer.current import ENCODER
+from indexer.errors import LibraryError
+from indexer.leftovers import Leftover, delete_leftover, leftovers
 from indexer.update import Progress, UpdateReport
 
 
@@ -25,6 +28,13 @@ class AdoptionReport:
     encoder: str
     update: UpdateReport
     missing: int  # files that were not there, and are no longer in the library
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """What came of deleting a library that was not in use."""
+
+    deleted: Leftover
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,37 @@ def start_adoption(site: Site, encoder: KnownEncoder) -> str:
     return site.indexing.start(f"Indexing all videos anew with encoder {checkpoint.name}", work)
 
 
+def start_using_again(site: Site, fingerprint: str) -> str:
+    """Let the library go back to an encoder that it used before, as in `start_adoption`."""
+    one = _left_over(site, fingerprint)
+    return start_adoption(site, KnownEncoder(one.encoder, one.place / ENCODER, one.fingerprint))
+
+
+def start_deleting(site: Site, fingerprint: str) -> str:
+    """Delete a library that is not in use, by its encoder; the id of the job.
+
+    Raises:
+        LibraryError: there is no such library.
+        JobError: another piece of work goes on in the library.
+    """
+    one = _left_over(site, fingerprint)
+
+    def work(job: Job) -> Deletion:
+        job.tell(0.0, "Deleting its files")
+        site.release(one.place)
+        delete_leftover(site.settings.library, one)
+        return Deletion(one)
+
+    return site.indexing.start(f"Deleting the library of encoder {one.encoder}", work)
+
+
+def _left_over(site: Site, fingerprint: str) -> Leftover:
+    for one in leftovers(site.settings.library):
+        if one.fingerprint == fingerprint:
+            return one
+    raise LibraryError("That library is no longer there.")
+
+
 def _tell_clips(job: Job, done: int, total: int) -> None:
     job.tell(done / max(1, total), f"{done:,} of {total:,} clips")
 
@@ -145,6 +186,8 @@ def outcome(state: JobState) -> str:
                            "disk is not mounted.")
             for root in result.kept
         )  # fmt: skip
+    if isinstance(result, Deletion):
+        return _done(state, f"{size(result.deleted.bytes)} are free again")
     if isinstance(result, SharedFootage):
         return _done(state, f"{len(result.groups):,} groups of files share footage, see Duplicates")
     if isinstance(result, int):

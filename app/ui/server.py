@@ -79,7 +79,7 @@ def run(settings: Settings, host: str, port: int, access: Access, folders: list[
 def build_app(library: Library, settings: Settings, folders: AllowedFolders, access: Access = EVERYBODY) -> FastAPI:
     """The whole server as an ASGI app; its lifespan ends the workers and running jobs."""
     decoders = Decoders()
-    renditions = Renditions(library.folder / _RENDITIONS, decoders)
+    renditions = Renditions(settings.library / _RENDITIONS, decoders)
     site = Site(library, settings, folders, decoders)
 
     @asynccontextmanager

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import wraps
 from html import escape
+from pathlib import Path
 from threading import Event
 from typing import ParamSpec, TypeVar
 
@@ -60,6 +61,12 @@ class Site:
         """Go over to another library; whoever still searches the former one may end that."""
         self._former.append(self.library)
         self.library = library
+
+    def release(self, place: Path) -> None:
+        """Close the libraries at a place that are no longer in use, so that it can be deleted."""
+        for library in self._former:
+            if library.folder == place:
+                library.close()
 
     def close(self) -> None:
         """Close all libraries but the first, which was opened elsewhere."""
