@@ -1,7 +1,8 @@
 import json
 
 
-def test_train_writes_an_encoder_that_index_takes(run, videos, tmp_path):
+def test_train_writes_an_encoder_that_index_takes(run, videos, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.train._MOMENTS", 40)  # that heads are fitted to
     code, out, err = run(
         "train", "tiny", "--videos", videos, "--out", tmp_path / "run", "--steps", 1, "--batch", 3, "--device", "cpu"
     )
