@@ -6,8 +6,9 @@ Reading it takes no torch: a library is opened, and found unchanged, without loa
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,9 +78,9 @@ class Checkpoint:
     def embed(self) -> "Runtime":
         """Embed clips: on a GPU, else by OpenVINO where it is installed, else by torch; made when first asked for."""
         if gpu := _gpu():
-            from encoder.runtime import half_runtime
+            from encoder.runtime import embed_clips
 
-            return half_runtime(self.encoder, gpu)
+            return partial(embed_clips, deepcopy(self.encoder).to(gpu))
         if find_spec("openvino"):
             from encoder.converted import openvino_runtime
 

@@ -1,14 +1,14 @@
 """Run an encoder on decoded clips: arrays in, arrays out.
 
-`embed_clips` is the plain way, for an encoder on any device; `torch_runtime` gives the same vectors sooner on a CPU, or
-nearly the same where that computes in bfloat16, `half_runtime` nearly the same ones on a GPU.
+`embed_clips` is the plain way, for an encoder on any device, and the fastest on a GPU: float16 and transfers beside the
+computation were measured there and cost more than they gave. `torch_runtime` gives the same vectors sooner on a CPU, or
+nearly the same where that computes in bfloat16.
 """
 
 from copy import deepcopy
 from functools import partial
 from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -17,8 +17,6 @@ from encoder.backbones.tsm import Block
 from encoder.model import Encoder
 from encoder.parts import Clips, Embeddings, Runtime, distinct, look_frames, side_by_side
 from encoder.transforms import clips_to_tensor
-
-_SENT_AT_ONCE = 16  # clips on their way to a GPU
 
 
 def embed_clips(encoder: Encoder, frames: Clips) -> Embeddings:
@@ -104,32 +102,6 @@ class Preprocessed(nn.Module):
         """Embed (B, T, H, W, 3) clips."""
         embeddings: Tensor = self.encoder(clips_to_tensor(clips))
         return embeddings
-
-
-def half_runtime(encoder: Encoder, device: torch.device) -> Runtime:
-    """Embed on a GPU in float16, some clips on their way there while those before them are computed."""
-    folded = fold_norms(encoder).to(device)
-    on_gpu = device.type == "cuda"
-    way = torch.cuda.Stream(device) if on_gpu else None  # type: ignore[no-untyped-call]
-
-    def sent(clips: Clips) -> Tensor:
-        here = torch.from_numpy(clips)
-        if way is None:
-            return here.to(device)
-        with torch.cuda.stream(way):
-            there = here.pin_memory().to(device, non_blocking=True)
-        torch.cuda.current_stream(device).wait_stream(way)
-        there.record_stream(torch.cuda.current_stream(device))
-        return there
-
-    def embed(frames: Clips) -> Embeddings:
-        parts = np.array_split(frames, -(-len(frames) // _SENT_AT_ONCE))
-        with torch.inference_mode(), torch.autocast(device.type, torch.float16):
-            embeddings = [folded(clips_to_tensor(sent(part))) for part in parts]
-        array: Embeddings = torch.cat(embeddings).float().cpu().numpy()
-        return array
-
-    return embed
 
 
 def fold_norms(encoder: Encoder) -> Encoder:
