@@ -20,11 +20,12 @@ from indexer.search import Found, Match, Query, align_videos
 from indexer.sightings import sightings
 
 _COMPARED = 24  # parts that embeddings propose, ...
-_SIGHTED = 12  # ... and that pictures do, of each piece of the query
+_SIGHTED = 16  # ... and that pictures do, of each piece of the query
 _MOMENTS = 64  # of a query
 _LOOKED_THROUGH_S = 3600.0  # of the videos that embeddings find most alike
 _PIECE_S = 3.0
 _BACKWARDS = 0.5  # factor on the score of what runs backwards: it is the same footage, but not the same scene
+_TURNED = 0.9  # factor where one of two that overlap is chosen: what hardly moves agrees both ways
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _copy(part: _Part, query: Query, catalog: Clips, spec: ClipSpec) -> Segment 
     if agreement is None or agreement.total < SAME:
         return None
     exact = refined(forwards, agreement, part.found.end)
-    exact = replace(exact, score=agreement.total * (_BACKWARDS if backwards else 1.0))
+    exact = replace(exact, score=agreement.total)
     return _turned(exact, query.span) if backwards else exact
 
 
@@ -120,11 +121,20 @@ def _turned(segment: Segment, span: Span) -> Segment:
 def _matches(copies: Sequence[tuple[Found, Segment]]) -> list[Match]:
     """The videos with their segments: of those that overlap, the one that shows most of the query."""
     kept: dict[int, Match] = {}
-    for found, segment in sorted(copies, key=lambda pair: -pair[1].score * pair[1].query.duration):
+    for found, segment in sorted(copies, key=lambda pair: -_shown(pair[1])):
         match = kept.setdefault(found.video_id, Match(found.video_id, [], along=found.along))
         if not any(segment.video.shared(other.video) for other in match.segments):
-            match.segments.append(segment)
+            match.segments.append(_backwards_less(segment))
     return list(kept.values())
+
+
+def _shown(segment: Segment) -> float:
+    """How much of the query a segment shows, and how well."""
+    return segment.score * segment.query.duration * (_TURNED if segment.tempo < 0 else 1.0)
+
+
+def _backwards_less(segment: Segment) -> Segment:
+    return replace(segment, score=segment.score * _BACKWARDS) if segment.tempo < 0 else segment
 
 
 def _weighed(matches: Sequence[Match], span: Span) -> list[Match]:

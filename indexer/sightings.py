@@ -22,6 +22,7 @@ from indexer.footage import Film, total_agreement
 _SIDE = 8  # pixels
 _FEWEST = 6  # pictures of the video
 _MOST = 3
+_CHANCE = 0.5  # over the root of the number of pictures: by how much few of them agree by chance
 
 Rows = NDArray[np.float32]
 
@@ -60,23 +61,28 @@ class _Agreements:
 
 
 def sightings(query: Film, span: Span, video: Film, fps: float, most: int = _MOST) -> list[Segment]:
-    """The parts of a video that agree most with all of a query, none overlapping another; best first.
+    """The parts of a video that agree most with a query, best first, none overlapping one that runs the same way.
 
     Args:
         query: its pictures.
         span: of the query, in seconds.
         video: all its pictures.
         fps: how many of these there are a second.
-        most: parts.
+        most: parts that run forwards, and as many that run backwards.
     """
     strip = _Strip.of(video, fps)
     found = [each for tempo in TEMPOS.tolist() for each in _agreements(query, span, tempo, strip, fps)]
-    segments: list[Segment] = []
-    for start, one in _peaks(found, most):
-        begin = float(video.times[0]) + start / fps
-        shown = Span(begin, begin + one.count / fps)
-        segments.append(Segment(shown, span, float(one.totals[start]), one.tempo))
-    return segments
+    segments = [
+        _segment(one, start, span, video, fps)
+        for backwards in (False, True)
+        for start, one in _peaks([each for each in found if (each.tempo < 0) == backwards], most)
+    ]
+    return sorted(segments, key=lambda segment: -segment.score)
+
+
+def _segment(one: _Agreements, start: int, span: Span, video: Film, fps: float) -> Segment:
+    begin = float(video.times[0]) + start / fps
+    return Segment(Span(begin, begin + one.count / fps), span, float(one.totals[start]), one.tempo)
 
 
 def _agreements(query: Film, span: Span, tempo: float, strip: _Strip, fps: float) -> Iterator[_Agreements]:
@@ -108,7 +114,7 @@ def _diagonal_sums(products: Rows) -> Rows:
 
 def _peaks(found: Sequence[_Agreements], most: int) -> Iterator[tuple[int, _Agreements]]:
     """Where agreement is highest, and which, in parts of the video that don't overlap."""
-    left = [one.totals.copy() for one in found]
+    left = [one.totals - _CHANCE / np.sqrt(one.count) for one in found]
     for _ in range(most if found else 0):
         best = int(np.argmax([totals.max() for totals in left]))
         start, one = int(left[best].argmax()), found[best]
