@@ -24,7 +24,7 @@ _SIGHTED = 16  # ... and that pictures do, of each piece of the query
 _MOMENTS = 64  # of a query
 _LOOKED_THROUGH_S = 3600.0  # of the videos that embeddings find most alike
 _PIECE_S = 3.0
-_BACKWARDS = 0.5  # factor on the score of what runs backwards: it is the same footage, but not the same scene
+_BACKWARDS = 0.8  # factor on the score of what runs backwards: not the same scene, but more than another take of it
 _TURNED = 0.9  # factor where one of two that overlap is chosen: what hardly moves agrees both ways
 
 
@@ -42,7 +42,7 @@ def copies_among(
 ) -> list[Match]:
     """Those of the videos that show footage of a query.
 
-    A score is the share of the query that a segment shows, times how well its pictures agree; half of that backwards.
+    A score is the share of the query that a segment shows, times how well its pictures agree, less if it runs back.
     In the share, what many videos show counts less, see `rarity`.
     """
     found = align_videos(query, usual, catalog, videos, spec)

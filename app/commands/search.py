@@ -19,7 +19,8 @@ _PART = "CLIP[@START-END], or library:ID[@START-END] for a video of the library"
 _SCORES = {
     Mode.SIMILAR: "share of the query that was found, each moment by how much closer it is than unrelated clips are; "
     "1 is the same footage throughout",
-    Mode.COPY: "share of the query whose footage was found, times how well the pictures agree; half of that backwards",
+    Mode.COPY: "share of the query whose footage was found, times how well the pictures agree; four fifths of that "
+    "backwards",
     Mode.MOTION: "share of the query that was found, each moment by how much closer its motion is than that of others",
     Mode.LOOK: "share of the query that was found, each moment by how much closer its look is than that of others",
 }
