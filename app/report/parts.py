@@ -14,7 +14,7 @@ from app.text import shown
 _NAMED_CLASSES = 40  # with more, the names beside the confusion matrix would be too small to read
 _FILTERS = {
     "percent": text.percent, "interval": text.interval, "points": text.points, "probability": text.probability,
-    "judgement": text.judgement, "shown": shown,
+    "judgement": text.judgement, "unbroken": text.unbroken, "shown": shown,
 }  # fmt: skip
 
 

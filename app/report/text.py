@@ -39,6 +39,11 @@ def judgement(difference: Difference) -> str:
     return "better" if difference.value > 0 else "worse"
 
 
+def unbroken(sentence: str) -> str:
+    """The same, with no end of a line before a percent sign or at an equals sign."""
+    return sentence.replace(" %", "\u00a0%").replace(" = ", "\u00a0=\u00a0")
+
+
 def listed(items: Sequence[str]) -> str:
     """One, two and three."""
     return " and ".join(filter(None, [", ".join(items[:-1]), items[-1]]))
