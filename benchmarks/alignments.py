@@ -27,9 +27,9 @@ from encoder.checkpoint import DEFAULT
 from encoder.clips import Span
 from encoder.errors import WorldError
 from indexer.align import Segment, Timeline, align
+from indexer.background import Background
 from indexer.evaluation import bootstrap_interval, localisation_recall
 from indexer.library import Library
-from indexer.search import excess_over, usual_similarity
 
 Method = Callable[[NDArray[np.float32], Timeline, Timeline], list[Segment]]
 METHODS: Mapping[str, Method] = {
@@ -85,14 +85,14 @@ def asked_of(library: Library, hidden: Sequence[Hidden], beside_s: float) -> Ite
     for one in hidden:
         shown = Span(max(0.0, one.source.start - beside_s), one.source.end + beside_s)
         reading = library.embed_query(one.path, shown).readings[0]
-        usual = usual_similarity(reading.embeddings, index)
+        background = Background.of(reading.embeddings, index)
         pairs = [
             Pair(
                 names[video],
                 Timeline(
                     Span(0.0, spans[-1].end), np.array([span.start for span in spans]), library.checkpoint.spec.clip_s
                 ),
-                excess_over(reading.embeddings @ embeddings.T, usual),
+                background.excess(reading.embeddings @ embeddings.T),
             )
             for video, (spans, embeddings) in clips.items()
         ]

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.background import Background
 from indexer.folders import is_below
 from indexer.library import Library
-from indexer.search import Query, align_videos, looked_at, search, usual_similarity
+from indexer.search import Query, align_videos, looked_at, search
 from indexer.tables import Video
 from indexer.vectors import VectorIndex
 
@@ -55,8 +56,8 @@ class Gallery:
 
     def score(self, query: Query, video: int) -> float:
         """The score that a search gives one video."""
-        usual = usual_similarity(query.embeddings, self.index)
-        found = align_videos(query, usual, self.catalog, [video], self.spec)
+        background = Background.of(query.embeddings, self.index)
+        found = align_videos(query, background, self.catalog, [video], self.spec)
         return looked_at(found, self.catalog, self.spec)[0].score if found else 0.0
 
 

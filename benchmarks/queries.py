@@ -24,12 +24,13 @@ from encoder.clips import Span
 from encoder.decoding import DecodePool
 from encoder.errors import WorldError
 from encoder.video import VideoInfo
+from indexer.background import Background
 from indexer.blas import one_blas_thread
 from indexer.catalog import Catalog
 from indexer.library import Library
 from indexer.query import embed_query
 from indexer.records import EncodedVideo, FileState
-from indexer.search import align_videos, candidates, looked_at, usual_similarity
+from indexer.search import align_videos, candidates, looked_at
 
 STAGES = ("read and embed", "look up", "align", "compare pictures", "whole search")
 RESULTS = 10
@@ -109,10 +110,10 @@ def timed(library: Library, pool: DecodePool, clip: str, seconds: float) -> tupl
     clock.append(time.perf_counter())
     with one_blas_thread():  # as `search` does it
         index = library.index.current()
-        usual = usual_similarity(query.embeddings, index)
-        videos = candidates(query, usual, catalog, index, RESULTS)
+        background = Background.of(query.embeddings, index)
+        videos = candidates(query, background, catalog, index, RESULTS)
         clock.append(time.perf_counter())
-        found = align_videos(query, usual, catalog, videos, spec)
+        found = align_videos(query, background, catalog, videos, spec)
         clock.append(time.perf_counter())
         looked_at(found, catalog, spec)
         clock.append(time.perf_counter())

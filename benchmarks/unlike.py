@@ -25,6 +25,7 @@ from benchmarks.copies import open_library
 from encoder.checkpoint import DEFAULT
 from encoder.clips import ClipSpec
 from encoder.errors import WorldError
+from indexer.background import Background
 from indexer.combine import alike_among, search_all
 from indexer.evaluation import bootstrap_difference
 from indexer.library import Library
@@ -115,11 +116,11 @@ class _Answers:
         return self._marked[match.video_id]
 
     def _alike(
-        self, query: Query, usual: NDArray[np.float32], catalog: Clips, videos: Sequence[int], spec: ClipSpec
+        self, query: Query, background: Background, catalog: Clips, videos: Sequence[int], spec: ClipSpec
     ) -> list[Match]:
         asked = id(query), tuple(videos)  # this keeps the query
         if asked not in self._known:
-            self._known[asked] = alike_among(query, usual, catalog, videos, spec)
+            self._known[asked] = alike_among(query, background, catalog, videos, spec)
         return self._known[asked]
 
     def right(self, match: Match) -> bool:

@@ -11,7 +11,7 @@ Sizes: Q query windows, V windows of a video, N videos, W windows of a reel, P d
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -26,8 +26,17 @@ _VOTES = 48  # strongest pairs of windows, which vote
 _ENOUGH = 0.5  # of the best pair's excess: what a window must have to lengthen a run rather than end it
 _NOISE = 2e-3  # of an excess: float16 embeddings of the same frames
 _SAME_FRAMES_S = 0.25
+SHARE = 0.5  # power of the share of the query found: an exact part must not lose to all of it somewhat alike
 _FURTHER = 0.5  # of the best segment's score: what a further segment must have
 SEGMENTS = 5
+
+
+@dataclass(frozen=True)
+class Alike:
+    """How alike the windows of a segment are to those of the query beside them."""
+
+    moments: Seconds  # (L,) of the query: the middles of its windows
+    excess: Seconds  # (L,) 0 or more
 
 
 @dataclass(frozen=True)
@@ -36,9 +45,10 @@ class Segment:
 
     video: Span
     query: Span
-    score: float  # share of the query found, times the mean excess of its windows; 1 for the same footage throughout
+    score: float  # root of the share of the query found, times the mean excess; 1 for the same footage throughout
     tempo: float  # video seconds for each query second
     example: int = 0  # which of several examples it matches
+    alike: Alike | None = field(default=None, compare=False, repr=False)  # moment by moment, where it was aligned
 
 
 @dataclass(frozen=True)
@@ -131,20 +141,23 @@ def _best_segments(excess: NDArray[np.float32], query: Timeline, reel: _Reel) ->
     first, last = maximum_runs(np.where(np.isfinite(along), along - enough, -1e3))
     steps = np.arange(along.shape[1])
     inside = (steps >= first[:, None]) & (steps <= last[:, None]) & np.isfinite(along)
-    closeness = np.where(inside, along, 0.0).clip(min=0).sum(1) / (last - first + 1)
+    along = np.where(inside, along, 0.0).clip(min=0)
+    closeness = along.sum(1) / (last - first + 1)
     every = np.arange(len(first))
     begins, ends = reel.starts[columns[every, first]], reel.starts[columns[every, last]]
     starts, stops = _extents(lines, begins, ends, query, reel)
     found = (stops - starts) / lines.tempos / query.span.duration
-    scores = closeness * found * np.where(lines.tempos == 1, 1.0, _OFF_TEMPO)
-    evidence = scores * np.minimum(1, lines.tempos)  # few video seconds must not pass for a long slow match
+    scores = closeness * found**SHARE * np.where(lines.tempos == 1, 1.0, _OFF_TEMPO)
+    evidence = scores * np.minimum(1, lines.tempos) ** SHARE  # few video seconds must not pass for a long slow match
     best = _best(evidence, lines)
-    return [
-        _segment(
-            float(scores[b]), float(lines.offsets[p]), float(lines.tempos[p]), float(starts[p]), float(stops[p]), query
-        )
-        for b, p in zip(best, _middles_of_equals(best, evidence, lines), strict=True)
-    ]
+    segments = []
+    for b, p in zip(best, _middles_of_equals(best, evidence, lines), strict=True):
+        run = slice(first[p], last[p] + 1)
+        at = (reel.starts[columns[p, run]] - lines.offsets[p]) / lines.tempos[p]
+        alike = Alike(at + query.window_s / 2, along[p, run])
+        line = float(lines.offsets[p]), float(lines.tempos[p])
+        segments.append(_segment(float(scores[b]), *line, float(starts[p]), float(stops[p]), query, alike))
+    return segments
 
 
 def _best(evidence: Seconds, lines: _Diagonals) -> NDArray[np.intp]:
@@ -237,9 +250,11 @@ def _extents(
     return np.maximum(starts, np.maximum(first, inside[0])), np.minimum(stops, np.minimum(last, inside[1]))
 
 
-def _segment(score: float, offset: float, tempo: float, start: float, end: float, query: Timeline) -> Segment:
+def _segment(
+    score: float, offset: float, tempo: float, start: float, end: float, query: Timeline, alike: Alike
+) -> Segment:
     in_query = (start - offset) / tempo, (end - offset) / tempo
     shown = Span(
         max(in_query[0], query.span.start), min(in_query[1], query.span.end)
     )  # but for rounding they lie in it
-    return Segment(Span(start, end), shown, score, tempo)
+    return Segment(Span(start, end), shown, score, tempo, alike=alike)

@@ -12,28 +12,26 @@ on real answers by `benchmarks.unlike`; docs/queries.md has what it and others d
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from encoder.clips import ClipSpec, Span
 from indexer.align import Segment
 from indexer.along import together
+from indexer.background import Background
 from indexer.blas import one_blas_thread
 from indexer.lookup import Clips, Lookup
 from indexer.ranges import Ids
-from indexer.search import Match, Query, align_videos, candidates, looked_at, usual_similarity
+from indexer.search import Match, Query, align_videos, candidates, looked_at
 
 _MILD = 3  # power of the way to the footage of an unwanted example: half of the way costs an eighth
 _MOST_USUAL = 0.9  # score that videos are taken to have usually, at most, so that footage stays above it
 
-Answer = Callable[[Query, NDArray[np.float32], Clips, Sequence[int], ClipSpec], list[Match]]
+Answer = Callable[[Query, Background, Clips, Sequence[int], ClipSpec], list[Match]]
 
 
 def alike_among(
-    query: Query, usual: NDArray[np.float32], catalog: Clips, videos: Sequence[int], spec: ClipSpec
+    query: Query, background: Background, catalog: Clips, videos: Sequence[int], spec: ClipSpec
 ) -> list[Match]:
     """How much each of the videos is like a query, pictures of the best ones compared."""
-    return looked_at(align_videos(query, usual, catalog, videos, spec), catalog, spec)
+    return looked_at(align_videos(query, background, catalog, videos, spec), catalog, spec)
 
 
 def search_all(
@@ -61,12 +59,12 @@ def search_all(
     if not len(index) or (among is not None and not len(among)):
         return []
     with one_blas_thread():
-        usual = [usual_similarity(query.embeddings, index) for query in [*like, *unlike]]
-        named = [candidates(query, usual[i], catalog, index, k, among) for i, query in enumerate(like)]
+        backgrounds = [Background.of(query.embeddings, index) for query in [*like, *unlike]]
+        named = [candidates(query, backgrounds[i], catalog, index, k, among) for i, query in enumerate(like)]
         videos = list(dict.fromkeys(video for names in named for video in names))
         found = [
             {match.video_id: match for match in answer(query, own, catalog, videos, spec)}
-            for query, own in zip([*like, *unlike], usual, strict=True)
+            for query, own in zip([*like, *unlike], backgrounds, strict=True)
         ]
     wanted, left = found[: len(like)], _left(found[len(like) :])
     if len(found) == 1:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
 from indexer.align import Segment
+from indexer.background import Background
 from indexer.footage import BEYOND_S, SAME, Film, compare, refined
 from indexer.lookup import Clips
 from indexer.rarity import weights_of
@@ -38,14 +39,14 @@ class _Part:
 
 
 def copies_among(
-    query: Query, usual: NDArray[np.float32], catalog: Clips, videos: Sequence[int], spec: ClipSpec
+    query: Query, background: Background, catalog: Clips, videos: Sequence[int], spec: ClipSpec
 ) -> list[Match]:
     """Those of the videos that show footage of a query.
 
     A score is the share of the query that a segment shows, times how well its pictures agree, less if it runs back.
     In the share, what many videos show counts less, see `rarity`.
     """
-    found = align_videos(query, usual, catalog, videos, spec)
+    found = align_videos(query, background, catalog, videos, spec)
     parts = [*_aligned(found), *_sighted(found, query, catalog, spec)]
     matches = _matches([(one.found, copy) for one in parts if (copy := _copy(one, query, catalog, spec))])
     return _weighed(matches, query.span)

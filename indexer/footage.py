@@ -229,15 +229,17 @@ def compare(query: Film, video: Film, segment: Segment) -> Agreement | None:
     return _along(query, best.placement, seen, times, nearer)
 
 
-def refined(segment: Segment, agreement: Agreement, end: float) -> Segment:
-    """A segment that scores the more, up to 1, the better it agrees; on the line of a good agreement.
+def refined(segment: Segment, agreement: Agreement, end: float, most: float = 1.0) -> Segment:
+    """A segment that scores the more, up to the most, the better it agrees; on the line of a good agreement.
 
     Args:
         segment: as found by embeddings.
         agreement: of its pictures.
         end: of the video, in seconds.
+        most: what the same footage scores.
     """
-    score = segment.score + (1 - segment.score) * max(0.0, (agreement.total - _CERTAIN) / (1 - _CERTAIN)) ** 3
+    certain = max(0.0, (agreement.total - _CERTAIN) / (1 - _CERTAIN)) ** 3
+    score = segment.score + max(0.0, most - segment.score) * certain
     if agreement.total < SAME:
         return replace(segment, score=score)
     offset, tempo = agreement.offset, agreement.tempo
@@ -245,7 +247,8 @@ def refined(segment: Segment, agreement: Agreement, end: float) -> Segment:
     if times[0] >= times[1]:
         return replace(segment, score=score)
     video, query = times.tolist(), ((times - offset) / tempo).tolist()
-    return Segment(Span(*video), Span(max(query[0], segment.query.start), query[1]), score, tempo)
+    shown = Span(max(query[0], segment.query.start), query[1])
+    return replace(segment, video=Span(*video), query=shown, score=score, tempo=tempo)
 
 
 def _lines(offset: float, tempo: float, middle: float, shifts: Seconds, factors: Seconds) -> Seconds:

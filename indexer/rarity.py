@@ -8,15 +8,15 @@ Sizes: Q windows of a query, N videos that it names.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encoder.clips import Span
-from indexer.align import Timeline
+from indexer.align import SHARE, Segment, Timeline
 
-_SAME = 0.8  # excess of a clip that shows nearly the same moment
+_SAME = 0.7  # excess of a clip that shows nearly the same moment
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,23 @@ class Rarity:
         excess = np.stack(nearest, 1) if nearest else np.zeros((len(query.starts), 0), np.float32)
         return cls(query.starts + query.window_s / 2, weights_of(excess))
 
-    def of(self, span: Span) -> float:
-        """How much a part of the query tells of it, in (0, 1]; 1 where it is as rare as all of it is in the mean."""
+    def share(self, span: Span, of_time: float) -> float:
+        """What share of all that tells of the query a part of it tells, given its share of the time; in (0, 1]."""
         inside = (self.middles >= span.start) & (self.middles < span.end - 1e-6)
-        if not inside.any():
-            inside = self.middles == self.middles[np.abs(self.middles - (span.start + span.end) / 2).argmin()]
-        return min(1.0, float(self.weights[inside].mean() / self.weights.mean()))
+        rows = np.flatnonzero(inside) if inside.any() else self._nearest(np.array([(span.start + span.end) / 2]))
+        return min(1.0, of_time * float(self.weights[rows].mean() / self.weights.mean()))
+
+    def weighed(self, segment: Segment, of_time: float) -> Segment:
+        """A segment that shows a share of the query's time, its score as if the rarer moments were the longer ones."""
+        score = segment.score * (self.share(segment.query, of_time) / of_time) ** SHARE
+        if segment.alike is not None and segment.alike.excess.any():
+            weights, excess = self.weights[self._nearest(segment.alike.moments)], segment.alike.excess
+            score *= float(np.average(excess, weights=weights) / excess.mean())
+        return replace(segment, score=score)
+
+    def _nearest(self, moments: NDArray[np.float64]) -> NDArray[np.intp]:
+        """The window nearest to each moment."""
+        return np.asarray(np.abs(self.middles - moments[:, None]).argmin(1))
 
 
 def weights_of(excess: NDArray[np.floating]) -> NDArray[np.float64]:

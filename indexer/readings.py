@@ -65,7 +65,8 @@ class Reading:
     def in_query(self, segment: Segment, trust: float) -> Segment:
         """A segment of the reading as one of the query, its score times `trust`."""
         span = Span(segment.query.start / self.rate, segment.query.end / self.rate)
-        return replace(segment, query=span, score=segment.score * trust, tempo=segment.tempo * self.rate)
+        alike = segment.alike and replace(segment.alike, moments=segment.alike.moments / self.rate)
+        return replace(segment, query=span, score=segment.score * trust, tempo=segment.tempo * self.rate, alike=alike)
 
 
 def as_it_is(strip: Strip, spec: ClipSpec) -> Shots:

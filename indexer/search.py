@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
-from indexer.align import SEGMENTS, Segment, Timeline, align_all
+from indexer.align import SEGMENTS, SHARE, Segment, Timeline, align_all
 from indexer.along import Along
+from indexer.background import Background
 from indexer.blas import one_blas_thread
 from indexer.footage import BEYOND_S, Film, compare, refined
 from indexer.lookup import Clips, Lookup
@@ -25,8 +26,6 @@ from indexer.readings import Reading
 from indexer.records import Embeddings
 
 _HITS = 200  # clips looked up for each query window
-_SAMPLE = 1000  # clips that stand for the whole library
-_MOST_ALIKE = 0.95  # similarity of unrelated clips is taken as at most this, so that equal clips stay above it
 _LOOKED_AT = 16  # segments that match best by their embeddings, whose pictures are compared with the query's: ...
 _VIDEOS = 12  # ... the best ones of so many videos, and then whichever
 _GUESSES = 2  # that a video is aligned with
@@ -77,14 +76,14 @@ def search(query: Query, catalog: Clips, index: Lookup, k: int, spec: ClipSpec) 
     if not len(index):
         return []
     with one_blas_thread():
-        usual = usual_similarity(query.embeddings, index)
-        videos = candidates(query, usual, catalog, index, k)
-        matches = looked_at(align_videos(query, usual, catalog, videos, spec), catalog, spec)
+        background = Background.of(query.embeddings, index)
+        videos = candidates(query, background, catalog, index, k)
+        matches = looked_at(align_videos(query, background, catalog, videos, spec), catalog, spec)
     return sorted(matches, key=lambda match: (-match.score, match.video_id))[:k]
 
 
 def candidates(
-    query: Query, usual: NDArray[np.float32], catalog: Clips, index: Lookup, k: int, among: Ids | None = None
+    query: Query, background: Background, catalog: Clips, index: Lookup, k: int, among: Ids | None = None
 ) -> list[int]:
     """The videos worth aligning to find the k best: by the excess of their best hits, rare windows counting most.
 
@@ -93,14 +92,14 @@ def candidates(
     """
     most = len(index) if among is None else len(among)
     hits = min(_HITS, most)
-    while len(named := _named(query, usual, catalog, index, k, hits, among)) < k and hits < most:
+    while len(named := _named(query, background, catalog, index, k, hits, among)) < k and hits < most:
         hits = min(4 * hits, most)
     return named
 
 
 def _named(
     query: Query,
-    usual: NDArray[np.float32],
+    background: Background,
     catalog: Clips,
     index: Lookup,
     k: int,
@@ -109,7 +108,7 @@ def _named(
 ) -> list[int]:
     """The candidates that the nearest clips of each window name, so many `hits` of each."""
     similarities, ids = index.search(query.embeddings, hits, among)
-    excess = excess_over(similarities, usual).clip(min=0)
+    excess = background.excess(similarities).clip(min=0)
     video_of = catalog.videos_of_clips(int(i) for i in np.unique(ids) if i >= 0)
     named = [
         video_id
@@ -139,6 +138,10 @@ class Found:
     along: Along
     rarity: Rarity = EQUAL  # of the query's moments among all the videos aligned
 
+    def share(self, segment: Segment) -> float:
+        """What share of the query's time a segment shows."""
+        return segment.query.duration * self.reading.rate / self.reading.timeline.span.duration
+
 
 @dataclass(frozen=True)
 class _Shown:
@@ -150,7 +153,7 @@ class _Shown:
 
 
 def align_videos(
-    query: Query, usual: NDArray[np.float32], catalog: Clips, video_ids: Sequence[int], spec: ClipSpec
+    query: Query, background: Background, catalog: Clips, video_ids: Sequence[int], spec: ClipSpec
 ) -> list[Found]:
     """What each video shows of the query, in the reading that fits it best; nothing of those just removed."""
     found: list[Found] = []
@@ -160,7 +163,7 @@ def align_videos(
             _Shown(
                 video_id,
                 Timeline(Span(0.0, spans[-1].end), np.array([span.start for span in spans]), spec.clip_s),
-                excess_over(query.embeddings @ embeddings.T, usual),
+                background.excess(query.embeddings @ embeddings.T),
             )
             for video_id, (spans, embeddings) in catalog.clips_of_videos(video_ids[start : start + _ALIGNED_AT_ONCE])
         ]
@@ -218,20 +221,20 @@ def _trust(number: int) -> float:
 
 def looked_at(found: Sequence[Found], catalog: Clips, spec: ClipSpec) -> list[Match]:
     """The matches after a look at the pictures of the best segments: what shows the query's rises, and gets finer."""
-    counts = {(one.video_id, i): one.rarity.of(part.query) for one in found for i, part in enumerate(one.segments)}
-    segments = {(one.video_id, i): part for one in found for i, part in enumerate(one.segments)}
-    ranked = sorted(segments, key=lambda key: -counts[key] * segments[key].score)
+    segments = {
+        (one.video_id, i): one.rarity.weighed(part, one.share(part))
+        for one in found
+        for i, part in enumerate(one.segments)
+    }
+    ranked = sorted(segments, key=lambda key: -segments[key].score)
     first = [key for key in ranked if not key[1]][:_VIDEOS]
-    best = list(dict.fromkeys([*first, *ranked]))[:_LOOKED_AT]
     by_video = {one.video_id: one for one in found}
-    for video_id, number in best:
-        one = by_video[video_id]
-        segments[video_id, number] = _looked_at(one, segments[video_id, number], catalog, spec)
-    weighed = {key: replace(part, score=counts[key] * part.score) for key, part in segments.items()}
+    for video_id, number in list(dict.fromkeys([*first, *ranked]))[:_LOOKED_AT]:
+        segments[video_id, number] = _looked_at(by_video[video_id], segments[video_id, number], catalog, spec)
     return [
         Match(
             one.video_id,
-            sorted((weighed[one.video_id, i] for i in range(len(one.segments))), key=_by_score),
+            sorted((segments[one.video_id, i] for i in range(len(one.segments))), key=_by_score),
             along=one.along,
         )
         for one in found
@@ -243,20 +246,11 @@ def _looked_at(found: Found, segment: Segment, catalog: Clips, spec: ClipSpec) -
     starts = Span(max(0.0, segment.video.start - BEYOND_S - spec.clip_s), segment.video.end + BEYOND_S)
     packed = catalog.sketches(found.video_id, starts) if strip else []
     agreement = compare(strip.film, Film.from_sketches(packed, spec.fps), segment) if strip and packed else None
-    return refined(segment, agreement, found.end) if agreement else segment
+    if agreement is None:
+        return segment
+    most = found.rarity.share(segment.query, found.share(segment)) ** SHARE
+    return refined(segment, agreement, found.end, most)
 
 
 def _by_score(segment: Segment) -> float:
     return -segment.score
-
-
-def usual_similarity(queries: Embeddings, index: Lookup) -> NDArray[np.float32]:
-    """The similarity (Q,) that each query window has to unrelated clips: the median over a sample of the library."""
-    usual: NDArray[np.float32] = np.median(queries @ index.sample(_SAMPLE).T, 1).clip(max=_MOST_ALIKE)
-    return usual
-
-
-def excess_over(similarities: NDArray[np.float32], usual: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How far (Q, N) similarities are from usual (0) to equal (1)."""
-    excess: NDArray[np.float32] = (similarities - usual[:, None]) / (1 - usual[:, None])
-    return excess

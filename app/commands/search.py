@@ -16,13 +16,13 @@ if TYPE_CHECKING:  # heavy modules are imported inside the command
 
 _PART = "CLIP[@START-END], or library:ID[@START-END] for a video of the library"
 
+_ALIKE = "times the root of the share of the query that was found; 1 is the same footage throughout"
 _SCORES = {
-    Mode.SIMILAR: "share of the query that was found, each moment by how much closer it is than unrelated clips are; "
-    "1 is the same footage throughout",
+    Mode.SIMILAR: f"how much closer it is than unrelated clips are, {_ALIKE}",
     Mode.COPY: "share of the query whose footage was found, times how well the pictures agree; four fifths of that "
     "backwards",
-    Mode.MOTION: "share of the query that was found, each moment by how much closer its motion is than that of others",
-    Mode.LOOK: "share of the query that was found, each moment by how much closer its look is than that of others",
+    Mode.MOTION: f"how much closer its motion is than that of unrelated clips, {_ALIKE}",
+    Mode.LOOK: f"how much closer its look is than that of unrelated clips, {_ALIKE}",
 }
 
 

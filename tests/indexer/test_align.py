@@ -53,9 +53,9 @@ def slow_score(excess, query, video):
                 continue
             run = max(runs, key=lambda part: sum(value - 0.5 * float(excess.max()) for _, value in part))
             closeness = sum(max(0.0, value) for _, value in run) / len(run)
-            score = closeness * slow_share(run[0][0], run[-1][0], offset, tempo, hop, query, video)
+            score = closeness * slow_share(run[0][0], run[-1][0], offset, tempo, hop, query, video) ** 0.5
             score *= 1.0 if tempo == 1 else 0.9
-            best = max(best, (round(score * min(1, tempo), 6), -abs(np.log(tempo)), score))  # the first decides
+            best = max(best, (round(score * min(1, tempo) ** 0.5, 6), -abs(np.log(tempo)), score))  # the first decides
     return best[2]
 
 
@@ -120,7 +120,7 @@ def test_only_the_part_of_the_query_that_the_video_shows_is_its_query_span():
     found = align(plant(noise(rng, query, video), query, video, 10.0, q_span=(0, 6)), query, video)[0]
     assert (found.video.start, found.video.end) == pytest.approx((10, 16), abs=1)
     assert (found.query.start, found.query.end) == pytest.approx((0, 6), abs=1)
-    assert found.score < 0.75
+    assert found.score == pytest.approx((found.query.duration / 10) ** 0.5, abs=0.01)
 
 
 def test_two_occurrences_are_two_segments_that_do_not_overlap():
@@ -158,7 +158,27 @@ def test_a_video_shorter_than_the_query_matches_a_part_of_it():
     found = align(plant(noise(rng, query, video), query, video, -3.0), query, video)[0]
     assert (found.video.start, found.video.end) == pytest.approx((0, 4), abs=0.5)
     assert (found.query.start, found.query.end) == pytest.approx((3, 7), abs=0.5)
-    assert found.score < 0.6
+    assert found.score == pytest.approx((found.query.duration / 10) ** 0.5, abs=0.01)
+
+
+def test_all_of_a_query_comes_before_an_exact_part_of_it_and_that_before_all_of_it_somewhat_alike():
+    rng = np.random.default_rng(9)
+    query, video = timeline(33, 0.25), timeline(30, 1.0)  # 10 s
+    everything, part, somewhat = (
+        align(plant(noise(rng, query, video), query, video, 10.0, q_span=span, value=value), query, video)[0].score
+        for span, value in [(None, 1.0), ((2, 6), 1.0), (None, 0.5)]
+    )
+    assert everything > part > somewhat
+
+
+def test_a_segment_says_how_alike_its_moments_are():
+    rng = np.random.default_rng(10)
+    query, video = timeline(13, 0.5), timeline(30, 1.0)  # 8 s
+    excess = plant(noise(rng, query, video), query, video, 10.0)
+    excess[:, 12] *= 0.7
+    alike = align(excess, query, video)[0].alike
+    assert alike.moments == pytest.approx(np.arange(1, 8))
+    assert alike.excess == pytest.approx([1, 1, 0.7, 1, 1, 1, 1])
 
 
 def test_a_last_window_off_the_grid_ends_the_segment_with_the_video():
