@@ -1,6 +1,6 @@
 """What is a score worth? The chance that an answer is right, fitted on answers that are known to be, for one encoder.
 
-    python -m benchmarks.calibration FOLDER... --manifest CSV... [--same REGEX]... [--encoder FILE] [--out FOLDER]
+    python -m benchmarks.calibration FOLDER... --manifest CSV... [--mode MODE...] [--same REGEX]... [--out FOLDER]
 
 Same footage (mode copy): videos of the folders are edited and searched for, as of `benchmarks.copies`. Same action (the
 other modes): the videos of the manifests search each other, those of their own group left out. Each query gives its ten
@@ -186,18 +186,20 @@ def collected(library: Library, wanted: argparse.Namespace) -> Iterator[tuple[Mo
     """For each mode its answers, what they ask, and of what data they are."""
     names = ", ".join(path.name for path in wanted.manifest)
     labels = labelled(library, wanted.manifest)
-    for mode in (Mode.SIMILAR, Mode.MOTION, Mode.LOOK):
+    for mode in (mode for mode in wanted.mode if mode is not Mode.COPY):
         yield mode, same_action(library, labels, mode), "the same action", f"videos of {names}, groups left out"
-    footage = same_footage(library, resolve(wanted.folders), wanted.same, wanted.queries, wanted.seed)
-    yield Mode.COPY, footage, "the same footage", f"edited videos of {', '.join(p.name for p in wanted.folders)}"
+    if Mode.COPY in wanted.mode:
+        footage = same_footage(library, resolve(wanted.folders), wanted.same, wanted.queries, wanted.seed)
+        yield Mode.COPY, footage, "the same footage", f"edited videos of {', '.join(p.name for p in wanted.folders)}"
 
 
 def main() -> None:
-    """Fit all modes, write the file of the encoder and the plot, and print how well they do."""
+    """Fit some modes, write the file of the encoder and the plot, and print how well they do."""
     parser = argparse.ArgumentParser(description="Fit what the scores of an encoder mean.")
     add = parser.add_argument
     add("folders", nargs="+", type=Path, help="the collection, the videos of the manifests among it")
     add("--manifest", nargs="+", type=Path, required=True, metavar="CSV", help="with path, label and group")
+    add("--mode", nargs="+", type=Mode, choices=list(Mode), default=list(Mode), help="to fit, and no others [all]")
     add("--encoder", default=DEFAULT, metavar="NAME|FILE", help="a shipped encoder, or a checkpoint file")
     add("--queries", type=int, default=40, help="sources of edited videos, three queries each")
     add("--seed", type=int, default=0, help="of all that is drawn")

@@ -25,7 +25,7 @@ _SIGHTED = 16  # ... and that pictures do, of each piece of the query
 _MOMENTS = 64  # of a query
 _LOOKED_THROUGH_S = 3600.0  # of the videos that embeddings find most alike
 _PIECE_S = 3.0
-_BACKWARDS = 0.8  # factor on the score of what runs backwards: not the same scene, but more than another take of it
+_BACKWARDS = 0.9  # factor on the score of what runs backwards: not the same scene, but more than another take of it
 _TURNED = 0.9  # factor where one of two that overlap is chosen: what hardly moves agrees both ways
 
 

@@ -19,7 +19,7 @@ _PART = "CLIP[@START-END], or library:ID[@START-END] for a video of the library"
 _ALIKE = "times the root of the share of the query that was found; 1 is the same footage throughout"
 _SCORES = {
     Mode.SIMILAR: f"how much closer it is than unrelated clips are, {_ALIKE}",
-    Mode.COPY: "share of the query whose footage was found, times how well the pictures agree; four fifths of that "
+    Mode.COPY: "share of the query whose footage was found, times how well the pictures agree; nine tenths of that "
     "backwards",
     Mode.MOTION: f"how much closer its motion is than that of unrelated clips, {_ALIKE}",
     Mode.LOOK: f"how much closer its look is than that of unrelated clips, {_ALIKE}",
