@@ -29,7 +29,7 @@ _ALIKE = 0.7  # similarity of a clip that is named
 _VIDEOS = 16  # that each video is compared with
 _FAILURES, _TRIES = 4, 40  # moments of a pair of videos that are compared in vain, and at all, before it is left
 _CLEARLY = 0.04  # agreement by which footage is better than a repetition of its movement
-_OFF, _OFF_BY_SECOND = 0.1, 0.0065  # what an edit takes of agreement at most, and another take at least, by s squared
+_OFF, _OFF_BY_SECOND = 0.1, 0.004  # what an edit takes of agreement at most, and another take at least, by s squared
 _WHOLE = 0.9  # share of a video that a stretch covers which makes it a copy of all of it
 
 Kind = Literal["identical", "whole", "partial"]
@@ -170,11 +170,11 @@ def stretches(a: Reel, b: Reel, hits: Hits) -> list[Stretch]:
         if any(one.explains(in_a, in_b) for one in found):
             continue
         tried, stretch = tried + 1, trace(a, b, in_a, in_b)
-        if stretch is None or any(_same(stretch, other) for other in found):
-            failed += 1
-        else:
+        if stretch and _is_sure(stretch) and not any(_same(stretch, other) for other in found):
             found.append(stretch)
-    return [one for one in found if _is_sure(one) and not any(_repeats(one, other) for other in found)]
+        else:
+            failed += 1
+    return [one for one in found if not any(_repeats(one, other) for other in found)]
 
 
 def _most_named(others: Ids, alike: NDArray[np.float32]) -> list[int]:

@@ -27,7 +27,7 @@ from indexer.sightings import sightings
 _WINDOW_S = 4.0  # at both ends of a run, by which its line is laid again
 _NEAR_S = 1.5  # from where embeddings say that footage is shown in b
 _OFF_LINE_S = 0.8  # by which clips, that begin once a second, may be off a line that they show
-_AGREES = 0.8  # agreement of what moves at the moment, and of all of a stretch
+_AGREES = 0.8  # agreement of what moves at the moment, and of a stretch
 _SEEN = 0.5  # agreement of a sighting that is worth a closer look
 _PICTURES = 8  # that are judged together
 _ENOUGH = 0.5  # of the anchor's agreement: what a picture of the run has
@@ -35,7 +35,7 @@ _SHORTEST_S = 0.9  # of a stretch
 _ROUNDS = 8
 _SHIFTS_S = np.array(sorted(np.arange(-8, 9) / 32, key=abs))  # the nearest first
 _NOISE = 2e-3  # of an agreement
-_APART = 2  # pictures between which change is measured
+_APART = 4  # pictures over which change is measured
 _CHANGES = 2.0  # grey levels by which pixels change: a moment of that counts a quarter of one of great change
 _CHANGING_S = 0.3  # what counts of a stretch, all in all
 
@@ -72,8 +72,14 @@ class _Line:
 
 @dataclass(frozen=True)
 class _Run:
+    line: _Line
     shown: Span  # in b
-    agreement: float  # of its pictures
+    score: float  # how far its pictures change alike
+    changing_s: float  # seconds that tell this
+
+    def improves(self, other: "_Run", fps: float) -> bool:
+        """Whether it is longer by a picture, or agrees better."""
+        return self.shown.duration >= other.shown.duration + 1 / fps or self.score > other.score + _NOISE
 
 
 def trace(a: Reel, b: Reel, in_a: float, in_b: float) -> Stretch | None:
@@ -118,19 +124,14 @@ def _said(window: Span, begin: float, times: Seconds, fps: float) -> Segment:
 
 
 def _followed(a: Reel, b: Reel, line: _Line, anchor: Span) -> Stretch | None:
-    """The stretch around a part of b, along a line that fits there."""
-    run: _Run | None = None
+    """The stretch around a part of b, along a line that fits there and is laid anew until nothing is won by it."""
+    best: _Run | None = None
     for _ in range(_ROUNDS):
-        found = _run(a, b, line, anchor)
-        if found is None:
-            return None
-        settled = run is not None and found.shown.duration < run.shown.duration + 1 / b.fps
-        if settled and run is not None and found.agreement <= run.agreement + _NOISE:
+        run = _run(a, b, line, anchor)
+        if run is None or (best and not run.improves(best, b.fps)):
             break
-        run, best = found, line
-        line, anchor = _relaid(a, b, line, found.shown), found.shown
-    assert run is not None
-    return _stretch(a, b, best, run.shown)
+        best, line, anchor = run, _relaid(a, b, line, run.shown), run.shown
+    return _stretch(a, b, best) if best else None
 
 
 def _beside(a: Reel, b: Reel, line: _Line, start: float, end: float) -> Film:
@@ -170,7 +171,9 @@ def _run(a: Reel, b: Reel, line: _Line, anchor: Span) -> _Run | None:
     first, last = (int(each[0]) for each in maximum_runs(evidence.astype(np.float64)[None]))
     if times[last] < anchor.start or times[first] > anchor.end or last - first + 1 < _SHORTEST_S * b.fps:
         return None
-    return _Run(Span(float(times[first]), float(times[last] + 1 / b.fps)), float(together[first : last + 1].mean()))
+    inside = slice(first, last + 1)
+    score, seconds = changing_alike(ours[inside], theirs[inside], b.fps)
+    return _Run(line, Span(float(times[first]), float(times[last] + 1 / b.fps)), score, seconds)
 
 
 def _together(ours: Values, theirs: Values, look: Values) -> Values:
@@ -200,34 +203,34 @@ def _relaid(a: Reel, b: Reel, line: _Line, run: Span) -> _Line:
 def _shifted(a: Reel, b: Reel, line: _Line, start: float, end: float) -> float:
     """By how many seconds a line has to be shifted for the pictures of a part of b to agree best."""
     shown = _beside(a, b, line, start, end)
-    if len(shown.times) < 2:
+    if len(shown.times) < _APART + 2:
         return 0.0
     every, theirs = _overlaid(a, shown, line, _SHIFTS_S)
-    other = theirs - theirs.mean(0)
-    agreements = []
-    for ours in every:
-        one = ours - ours.mean(0)
+    other, agreements = _changes(theirs), []
+    for one in map(_changes, every):
         agreements.append(float((one * other).sum() / np.sqrt((one**2).sum() * (other**2).sum() + 1e-3)))
     return float(_SHIFTS_S[int((np.array(agreements) > max(agreements) - _NOISE).argmax())])
 
 
-def _stretch(a: Reel, b: Reel, line: _Line, run: Span) -> Stretch | None:
-    (ours,), theirs = _overlaid(a, _beside(a, b, line, run.start, run.end), line, np.zeros(1))
-    score, seconds = changing_alike(ours, theirs, b.fps)
-    in_a = np.clip((np.array([run.start, run.end]) - line.offset) / line.tempo, 0, a.end)
+def _stretch(a: Reel, b: Reel, run: _Run) -> Stretch | None:
+    line = run.line
+    in_a = np.clip((np.array([run.shown.start, run.shown.end]) - line.offset) / line.tempo, 0, a.end)
     in_b = np.clip(line.offset + line.tempo * in_a, 0, b.end)
-    if score < _AGREES or seconds < _CHANGING_S or in_a[1] - in_a[0] < _SHORTEST_S or in_b[1] <= in_b[0]:
+    if run.score < _AGREES or run.changing_s < _CHANGING_S or in_a[1] - in_a[0] < _SHORTEST_S or in_b[1] <= in_b[0]:
         return None
-    return Stretch(Span(*in_a.tolist()), Span(*in_b.tolist()), line.tempo, line.placement.mirrored, score)
+    return Stretch(Span(*in_a.tolist()), Span(*in_b.tolist()), line.tempo, line.placement.mirrored, run.score)
 
 
 def _changes(pictures: Values) -> Values:
-    """What changes from picture to picture, but for brightness and contrast: cameras set these, and films fade."""
-    before, after = (each - each.mean(1, keepdims=True) for each in (pictures[:-_APART], pictures[_APART:]))
+    """What changes in pictures (N, P), but for brightness and contrast: cameras set these, and films fade.
+
+    Of means of two and over half a second: footage in fast movement is not kept at the same moments twice.
+    """
+    smooth = (pictures[1:] + pictures[:-1]) / 2
+    before, after = (each - each.mean(1, keepdims=True) for each in (smooth[:-_APART], smooth[_APART:]))
     change, shown = after - before, after + before
-    return np.asarray(
-        change - (change * shown).sum(1, keepdims=True) / ((shown**2).sum(1, keepdims=True) + 1e-3) * shown
-    )
+    contrast = (change * shown).sum(1, keepdims=True) / ((shown**2).sum(1, keepdims=True) + 1e-3)
+    return np.asarray(change - contrast * shown, np.float32)
 
 
 def _alike(one: Values, other: Values) -> Values:

@@ -140,7 +140,7 @@ def test_identical_files_are_a_group_or_part_of_a_larger_one():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "score", "kept"), [(2, 0.96, 0), (2, 0.98, 1), (3, 0.96, 1), (6, 0.87, 0), (6, 0.91, 1), (60, 0.87, 0)]
+    ("seconds", "score", "kept"), [(2, 0.98, 0), (2, 0.99, 1), (4, 0.95, 1), (6, 0.87, 0), (6, 0.91, 1), (60, 0.87, 0)]
 )
 def test_a_short_stretch_has_to_agree_more_than_a_long_one(monkeypatch, seconds, score, kept):
     stretch = Stretch(Span(0, seconds), Span(0, seconds), 1.0, False, score)
