@@ -44,6 +44,13 @@ def coverage_result(coverage: Coverage) -> Json:
     }  # fmt: skip
 
 
+def edits(segment: Json) -> str:
+    """What was done to footage, in words that go on after its times."""
+    tempo, turned = abs(segment["tempo"]), segment["tempo"] < 0
+    length = "" if abs(tempo - 1) < 0.01 else f", at {tempo:.2f} times the length"
+    return length + (", reversed" if turned else "") + (", mirrored" if segment["mirrored"] else "")
+
+
 def _rows(library: Library, groups: list[Group]) -> list[Json]:
     paths = library.catalog.paths(video for group in groups for video in group.videos)
     return [

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from app.commands.duplicates import edits
 from app.console import JsonOption, LibraryOption, print_json, say, settings_for
 from app.progress import StepProgress, clock
 from app.text import shown
@@ -47,9 +46,14 @@ def coverage(
 
 
 def _print(result: dict[str, Any]) -> None:
+    from app.shared_footage import edits
+
     covered, duration = result["covered"], result["duration"]
-    share = covered / duration if duration else 0.0
-    typer.echo(f"{clock(covered)} of {clock(duration)} ({share:.0%}) of {shown(result['path'])} is found elsewhere")
+    if not result["sources"]:
+        typer.echo(f"nothing of {shown(result['path'])} is found elsewhere")
+        return
+    share = f"{clock(covered)} of {clock(duration)} ({covered / duration:.0%})"
+    typer.echo(f"{share} of {shown(result['path'])} is found elsewhere")
     for source in result["sources"]:
         typer.echo(f"  {shown(source['path'])}")
         for one in source["segments"]:

@@ -41,6 +41,8 @@ def _identical(groups: list[dict[str, Any]]) -> str:
 
 
 def _print_group(group: dict[str, Any]) -> None:
+    from app.shared_footage import edits
+
     typer.echo(f"{len(group['files'])} files: {_SHOWN[group['kind']]}")
     numbers = {path: number for number, path in enumerate(group["files"], 1)}
     for path, number in numbers.items():
@@ -49,10 +51,3 @@ def _print_group(group: dict[str, Any]) -> None:
         a, b = (f"{numbers[one[v]]}: {clock(one[f'{v}_start'])} - {clock(one[f'{v}_end'])}" for v in "ab")
         typer.echo(f"     {a}  =  {b}{edits(one)}")
     typer.echo("")
-
-
-def edits(segment: dict[str, Any]) -> str:
-    """What was done to footage, in words."""
-    tempo, turned = abs(segment["tempo"]), segment["tempo"] < 0
-    length = "" if abs(tempo - 1) < 0.01 else f", at {tempo:.2f} times the length"
-    return length + (", reversed" if turned else "") + (", mirrored" if segment["mirrored"] else "")

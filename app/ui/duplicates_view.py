@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from app.progress import clock
+from app.shared_footage import edits
 from app.text import file_name, shown, size
 from app.ui import fragments
 from app.ui.playable import poster
@@ -46,7 +47,7 @@ def _segment(segment: dict[str, Any]) -> str:
         f"{escape(file_name(segment[end]))}, {clock(segment[f'{end}_start'])} – {clock(segment[f'{end}_end'])}"
         for end in ("a", "b")
     )
-    return f'<span class="rs-hint">{" · ".join(ends)}</span>'
+    return f'<span class="rs-hint">{" · ".join(ends)}{edits(segment)}</span>'
 
 
 def _group(video: Video, paths: list[str], each: int) -> str:

@@ -80,7 +80,7 @@ def test_coverage_names_the_parts_and_where_each_is_found():
 def test_a_timeline_has_a_row_for_the_video_and_one_for_each_source(tmp_path):
     result = shared_footage.coverage_result(COVERAGE)
     (axes,) = draw_timeline(result).axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["a.mp4", "b.mp4", "c.mp4"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["films/a.mp4", "films/b.mp4", "films/c.mp4"]
     assert axes.get_title(loc="left") == "35% of a.mp4 is found in 2 other videos."
     write_timeline(result, tmp_path / "a.png")
     write_timeline(result, tmp_path / "a.SVG")
@@ -90,7 +90,24 @@ def test_a_timeline_has_a_row_for_the_video_and_one_for_each_source(tmp_path):
         write_timeline(result, tmp_path / "a.gif")
 
 
+def test_segments_are_labelled_inside_where_they_are_wide_and_beside_where_they_are_narrow():
+    stretches = [Stretch(Span(0, 9), Span(1, 10), -1.0, False, 0.9), Stretch(Span(19, 20), Span(0, 2), 2.0, False, 0.9)]
+    result = shared_footage.coverage_result(Coverage("/a.mp4", 20.0, [Source("/b.mp4", 2, 30.0, stretches)]))
+    (axes,) = draw_timeline(result).axes
+    told = [(text.get_text(), text.get_position()[0] < 19) for text in axes.texts]
+    assert told == [("0:01.0 – 0:10.0  reversed", True), ("0:00.0 – 0:02.0  ×2.00", True)]
+    assert axes.get_title(loc="left") == "50% of a.mp4 is found in 1 other video."
+
+
+@pytest.mark.parametrize(
+    ("tempo", "mirrored", "words"),
+    [(1.0, False, ""), (0.5, True, ", at 0.50 times the length, mirrored"), (-1.0, False, ", reversed")],
+)
+def test_edits_are_told_in_words(tempo, mirrored, words):
+    assert shared_footage.edits({"tempo": tempo, "mirrored": mirrored}) == words
+
+
 def test_a_video_that_is_found_nowhere_can_be_drawn():
     result = shared_footage.coverage_result(Coverage("/a.mp4", 3.0, []))
     assert (result["covered"], result["parts"], result["sources"]) == (0, [], [])
-    assert draw_timeline(result).axes[0].get_title(loc="left") == "0% of a.mp4 is found in 0 other videos."
+    assert draw_timeline(result).axes[0].get_title(loc="left") == "Nothing of a.mp4 is found in other videos."
