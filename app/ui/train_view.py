@@ -20,8 +20,8 @@ _ADOPTION = (
 )
 _DELETION = "Deletes this run and its encoder. A library that uses it keeps its own copy."
 RECIPES = {
-    "collection": "the encoder that comes with reelseek learns on, half an hour or so on two cores",
-    "small": "a smaller one from nothing, in about the same time",
+    "collection": "the encoder that comes with reelseek learns on, a quarter of an hour or so on two cores",
+    "small": "a smaller one from nothing, half an hour or so on two cores",
     "tiny": "to see that it works, in a few minutes",
     "default": "like the encoder that comes with reelseek; for a GPU",
 }
