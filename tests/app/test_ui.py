@@ -421,7 +421,7 @@ def test_a_folder_outside_the_allowed_ones_is_not_removed(site):
 
 
 def test_files_that_share_footage_are_looked_for_in_the_background_and_shown(site, folder, monkeypatch):
-    times = {"a_start": 0, "a_end": 2, "b_start": 1, "b_end": 3}
+    times = {"a_start": 0, "a_end": 2, "b_start": 1, "b_end": 3, "tempo": 1.0, "mirrored": False}
     groups = [{"kind": "partial", "segments": [{"a": "/<a>.mp4", "b": "/b.mp4", **times}]}, {"kind": "identical"}]
     monkeypatch.setattr(library_work, "duplicates", lambda library, tell: tell(1, 2) or groups)
     library_work.start_comparing(site)
