@@ -72,10 +72,12 @@ class Trial:
     after: Shares
 
 
-def trials(library: Library, labels: Labels, seeds: int, progress: Callable[[int, int], None]) -> Iterator[Trial]:
-    """Ask for the class of each video by its file, mark answers, and ask again."""
-    paths = library.catalog.paths()
-    for done, (video, (_, group)) in enumerate(labels.items(), 1):
+def trials(
+    library: Library, labels: Labels, seeds: int, progress: Callable[[int, int], None], every: int = 1
+) -> Iterator[Trial]:
+    """Ask for the class of each video, or of every nth, by its file, mark answers, and ask again."""
+    paths, asking = library.catalog.paths(), list(labels.items())[::every]
+    for done, (video, (_, group)) in enumerate(asking, 1):
         answers = _Answers(library, labels, video, library.query_of(Example(paths[video][0])))
         plain = answers.to([], [])
         first = plain[: max(DEPTHS)]
@@ -88,7 +90,7 @@ def trials(library: Library, labels: Labels, seeds: int, progress: Callable[[int
                 found = answers.to(like, unlike)
                 marked = {match.video_id for match in [*unlike, *like]}
                 yield Trial(marking, group, seed, answers.shares(plain, marked), answers.shares(found, marked))
-        progress(done, len(labels))
+        progress(done, len(asking))
 
 
 class _Answers:
@@ -173,6 +175,7 @@ def main() -> None:
     )  # fmt: skip
     add("--encoder", default=DEFAULT, metavar="NAME|FILE", help="a shipped encoder, or a checkpoint file")
     add("--seeds", type=int, default=3, help="draws of what is marked")
+    add("--every", type=int, default=1, metavar="N", help="only every nth video asks")
     add("--out", type=Path, default=Path("unlike"), metavar="FOLDER", help="for the library, kept for the next run")
     wanted = parser.parse_args()
     try:
@@ -182,7 +185,8 @@ def main() -> None:
             for manifest in manifests:
                 with StepProgress(manifest.name) as progress:
                     labels = unseen(library, manifest)
-                    found = list(trials(library, labels, wanted.seeds, partial(progress.count, "queries")))
+                    told = partial(progress.count, "queries")
+                    found = list(trials(library, labels, wanted.seeds, told, wanted.every))
                 print(table(manifest.name, found, wanted.seeds), end="\n\n", flush=True)
     except (WorldError, ValueError) as error:
         sys.exit(str(error))

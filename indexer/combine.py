@@ -21,7 +21,6 @@ from indexer.lookup import Clips, Lookup
 from indexer.ranges import Ids
 from indexer.search import Match, Query, align_videos, candidates, looked_at
 
-_MILD = 3  # power of the way to the footage of an unwanted example: half of the way costs an eighth
 _MOST_USUAL = 0.9  # score that videos are taken to have usually, at most, so that footage stays above it
 
 Answer = Callable[[Query, Background, Clips, Sequence[int], ClipSpec], list[Match]]
@@ -83,7 +82,7 @@ def _left(unwanted: Sequence[Mapping[int, Match]]) -> dict[int, float]:
         usual = min(_MOST_USUAL, sum(scores.values()) / len(scores)) if scores else 0.0
         for video, score in scores.items():
             way = max(0.0, score - usual) / (1 - usual)
-            left[video] = min(left.get(video, 1.0), 1 - way**_MILD)
+            left[video] = min(left.get(video, 1.0), 1 - way)
     return left
 
 

@@ -42,6 +42,11 @@ def test_videos_of_unseen_groups_ask_and_each_marking_is_tried_with_every_seed(f
     assert len(found) == 6 * SEEDS * len(MARKINGS)
 
 
+def test_with_every_third_fewer_videos_ask_the_same(library, manifest, found):
+    some = list(trials(library, unseen(library, manifest), SEEDS, lambda done, total: None, every=3))
+    assert some == [trial for i, trial in enumerate(found) if i // (SEEDS * len(MARKINGS)) % 3 == 0]
+
+
 def test_a_query_finds_the_videos_of_other_groups_alone(found):
     assert {trial.before[:2] for trial in found} == {(0.5, 0.5)}  # of four that are there two are right
 

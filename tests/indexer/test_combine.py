@@ -95,7 +95,7 @@ def test_what_counts_off_is_the_way_from_what_videos_usually_have_to_the_footage
     found = scored(films, [dict.fromkeys(range(60), 0.5)], [unwanted])
     for i, score in unwanted.items():
         way = (score - usual) / (1 - usual) if score > usual else 0
-        assert found[i] == pytest.approx(0.5 * (1 - way * way * way))
+        assert found[i] == pytest.approx(0.5 * (1 - way))
     assert found[7] == 0
 
 
