@@ -27,7 +27,7 @@ from indexer.vectors import VectorIndex
 _NEAREST = 48  # clips that each clip names
 _ALIKE = 0.7  # similarity of a clip that is named
 _VIDEOS = 16  # that each video is compared with
-_FAILURES, _TRIES = 4, 40  # moments of a pair of videos that are compared in vain, and at all, before it is left
+_FAILURES, _TRIES = 2, 40  # moments of a pair of videos that are compared in vain, and at all, before it is left
 _CLEARLY = 0.04  # agreement by which footage is better than a repetition of its movement
 _OFF, _OFF_BY_SECOND = 0.1, 0.004  # what an edit takes of agreement at most, and another take at least, by s squared
 _WHOLE = 0.9  # share of a video that a stretch covers which makes it a copy of all of it

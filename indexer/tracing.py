@@ -37,7 +37,7 @@ _SHIFTS_S = np.array(sorted(np.arange(-8, 9) / 32, key=abs))  # the nearest firs
 _NOISE = 2e-3  # of an agreement
 _APART = 4  # pictures over which change is measured
 _CHANGES = 2.0  # grey levels by which pixels change: a moment of that counts a quarter of one of great change
-_CHANGING_S = 0.3  # what counts of a stretch, all in all
+_CHANGING_S = 0.2  # what counts of a stretch, all in all
 
 Values = NDArray[np.float32]
 

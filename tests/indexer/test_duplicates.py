@@ -155,3 +155,13 @@ def test_a_repetition_of_the_movement_gives_way_to_the_footage(monkeypatch):
     monkeypatch.setattr(duplicates, "trace", lambda a, b, in_a, in_b: traced[in_b])
     hits = duplicates.Hits(np.zeros(2), np.array([3.0, 0.0]))
     assert duplicates.stretches(None, None, hits) == [footage]
+
+
+def test_what_is_not_sure_does_not_explain_the_moments_at_which_the_footage_is_found(monkeypatch):
+    vague = Stretch(Span(0, 6), Span(0, 6), 1.0, False, 0.85)
+    footage = Stretch(Span(0, 6), Span(0.1, 6.1), 1.0, False, 0.99)
+    traced = {0.0: vague, 2.0: footage, 4.0: vague}
+    monkeypatch.setattr(duplicates, "trace", lambda a, b, in_a, in_b: traced[in_a])
+    assert duplicates.stretches(None, None, duplicates.Hits(np.array([0.0, 2.0, 4.0]), np.array([0.0, 2.0, 4.0]))) == [
+        footage
+    ]
