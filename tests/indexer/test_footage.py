@@ -160,6 +160,12 @@ def test_the_score_rises_with_the_agreement_up_to_one(footage):
     assert refined(found(2.0), unlike, 8.0).score == pytest.approx(0.6, abs=0.01)
 
 
+def test_the_score_rises_to_what_the_same_footage_scores_and_is_never_lowered(footage):
+    agreement = compare(query_of(cut(footage, 2.0)), stored(footage), found(2.0))
+    assert 0.5 < refined(found(2.0, score=0.3), agreement, 8.0, most=0.6).score <= 0.6
+    assert refined(found(2.0, score=0.7), agreement, 8.0, most=0.6).score == 0.7
+
+
 def test_a_copy_gets_its_own_times_and_what_is_only_alike_keeps_those_it_had(footage):
     query = query_of(cut(footage, 2.0))
     near = found(2.2, 3.8, query_start=0.2)

@@ -1,4 +1,4 @@
-"""What many videos share, an intro or black frames, does not win against what the query shows beside it."""
+"""What scores mean, on files: what many of them share does not win, and a part of a query counts as a part."""
 
 import cv2
 import numpy as np
@@ -46,3 +46,20 @@ def test_the_scene_beside_it_is_found_before_what_50_files_share(shared, mode):
     assert first.score > 0.4
     most = {Mode.COPY: 0.6, Mode.SIMILAR: 0.9}[mode]
     assert all(other.score < most * first.score for other in others)
+
+
+def test_a_part_shown_exactly_scores_the_root_of_its_share_and_comes_after_all_of_the_query(library, videos, tmp_path):
+    scene = drift(77, seconds=12.0)
+    write_video(videos / "all.mp4", np.concatenate([drift(78), scene]), FPS, 20)
+    write_video(videos / "part.mp4", np.concatenate([drift(79), scene[: 3 * FPS], drift(80)]), FPS, 20)
+    for number in range(30):
+        write_video(videos / f"{number}.mp4", drift(number, seconds=9.0), FPS, 20)
+    write_video(tmp_path / "query.mp4", scene, FPS, 30)
+    library.add([videos])
+    first, second, *others = library.search(tmp_path / "query.mp4", k=32)
+    names = library.catalog.paths([first.video_id, second.video_id])
+    assert names[first.video_id][0].endswith("all.mp4")
+    assert names[second.video_id][0].endswith("part.mp4")
+    assert first.score > 0.9
+    assert second.score == pytest.approx((second.segments[0].query.duration / 12) ** 0.5, abs=0.06)
+    assert all(other.score < second.score for other in others)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from encoder.clips import ClipSpec, Span
-from indexer.align import Segment
+from indexer.align import Alike, Segment
 from indexer.readings import FINER, Reading, Strip, as_it_is, embedded, resampled
 
 SPEC = ClipSpec(frames=8, fps=4.0, size=2, hop=4)
@@ -87,5 +87,7 @@ def test_readings_of_the_same_pictures_share_their_film():
 def test_a_segment_of_a_reading_is_told_in_the_time_of_the_query():
     timeline = resampled(numbered(80), SPEC, 8).timeline
     reading = Reading(timeline, np.zeros((1, 2), np.float32), rate=0.5)
-    segment = Segment(Span(10, 12), Span(0.5, 2.5), score=0.8, tempo=1.0)
-    assert reading.in_query(segment, 0.5) == Segment(Span(10, 12), Span(1, 5), score=0.4, tempo=0.5)
+    alike = Alike(np.array([1.5]), np.array([0.8]))
+    told = reading.in_query(Segment(Span(10, 12), Span(0.5, 2.5), score=0.8, tempo=1.0, alike=alike), 0.5)
+    assert told == Segment(Span(10, 12), Span(1, 5), score=0.4, tempo=0.5)
+    assert told.alike.moments == 3
