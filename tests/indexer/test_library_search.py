@@ -108,7 +108,7 @@ def test_a_query_longer_than_every_video_finds_the_part_it_shares(library, clip,
 
 
 def test_a_query_shorter_than_a_window_finds_its_video(filled, films):
-    best = filled.search(Example(films / "3.mp4", Span(10.0, 10.5)))[0]
+    best = filled.search(Example(films / "3.mp4", Span(10.0, 11.5)))[0]
     assert path_of(filled, best).name == "3.mp4"
     assert best.segments[0].video.start == pytest.approx(10, abs=1)
 
