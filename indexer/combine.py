@@ -1,8 +1,8 @@
 """Several examples at once: what speaks for a video adds up, what speaks against it counts off.
 
-Every example is searched for by itself, and every video that any of them names is aligned with all of them. The
-score of a video is the mean of what the wanted examples score there, each the share of that example that was found; so
-a video that shows all of them comes before one that shows a single one as well.
+Every example is searched for by itself, and every video that any of them names is aligned with all of them. The score
+of a video is the mean of what the wanted examples score there, so one that shows all of them comes before one that
+shows a single one as well.
 
 An unwanted example is an answer that was wrong, so it is like the right ones too: what all of the videos have of it
 says nothing. What counts off is the way from there to its very footage, of which nothing is left. The rule was chosen

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from encoder.clips import ClipSpec, Span
 from indexer.align import Segment
 from indexer.background import Background
-from indexer.footage import BEYOND_S, SAME, Film, compare, refined
+from indexer.film import Film
+from indexer.footage import BEYOND_S, SAME, compare, refined
 from indexer.lookup import Clips
 from indexer.rarity import weights_of
 from indexer.readings import Strip

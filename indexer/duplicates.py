@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from encoder.clips import Span
 from indexer.blas import one_blas_thread
 from indexer.catalog import Catalog
-from indexer.footage import Seconds
+from indexer.film import Seconds
 from indexer.ranges import Ids
 from indexer.records import Embeddings
 from indexer.reel import Reel

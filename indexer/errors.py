@@ -10,8 +10,8 @@ from encoder import errors
 from encoder.checkpoint import CheckpointError
 from indexer.database import CatalogError
 from indexer.discover import PathError
-from indexer.footage import SketchError
 from indexer.schema import SchemaError
+from indexer.sketches import SketchError
 from indexer.stored import NoVideoError
 
 

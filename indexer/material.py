@@ -10,7 +10,7 @@ from encoder.clips import Span
 from encoder.decoding import DecodePool, Failed, Job
 from encoder.errors import VideoError
 from indexer.discover import resolve, state_of
-from indexer.footage import Film, Seconds
+from indexer.film import Film, Seconds
 from indexer.library import Library
 from indexer.pipeline import Encoded, encode_videos
 from indexer.records import Embeddings

@@ -15,8 +15,8 @@ from encoder.checkpoint import Checkpoint
 from encoder.clips import Span
 from encoder.decoding import Decoded, DecodePool, Event, Failed, Finished, Job, Opened
 from encoder.video import VideoInfo
-from indexer.footage import pack, sketches
 from indexer.records import EncodedVideo
+from indexer.sketches import pack, sketches
 
 _BATCH = 32  # clips encoded at once
 _AHEAD = 2  # batches that are encoded or wait for it before decoding waits

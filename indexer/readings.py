@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from encoder.clips import ClipSpec, Span
 from indexer.align import Segment, Timeline
-from indexer.footage import Film
+from indexer.film import Film
 
 Pictures = NDArray[np.uint8]  # (N, S, S, 3) RGB
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoder.clips import Span
-from indexer.footage import Film, Seconds
+from indexer.film import Film, Seconds
 
 LOOK_S = 2.0  # from a moment on that is compared first
 MOVES = 0.7  # grey levels by which pixels vary: what moves less can't be told from another take of the same place

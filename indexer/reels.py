@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 from encoder.clips import Span
 from indexer.catalog import Catalog
-from indexer.footage import Film
+from indexer.film import Film
 from indexer.reel import Reel
 
 _MOST = 300_000  # pictures, each of 1 kB

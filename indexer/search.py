@@ -18,7 +18,8 @@ from indexer.align import SEGMENTS, SHARE, Segment, Timeline, align_all
 from indexer.along import Along
 from indexer.background import Background
 from indexer.blas import one_blas_thread
-from indexer.footage import BEYOND_S, Film, compare, refined
+from indexer.film import Film
+from indexer.footage import BEYOND_S, compare, refined
 from indexer.lookup import Clips, Lookup
 from indexer.ranges import Ids
 from indexer.rarity import EQUAL, Rarity, weights_of

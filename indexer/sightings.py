@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from encoder.clips import Span
 from indexer.align import TEMPOS, Segment
-from indexer.footage import Film, total_agreement
+from indexer.film import Film
+from indexer.footage import total_agreement
 
 _SIDE = 8  # pixels
 _FEWEST = 6  # pictures of the video

@@ -8,7 +8,7 @@ from encoder.clips import ClipSpec, Span
 from encoder.errors import WorldError
 from indexer.align import Timeline
 from indexer.catalog import Catalog
-from indexer.footage import Film
+from indexer.film import Film
 from indexer.query import LONGEST_S, MOST_WINDOWS
 from indexer.readings import Reading, Strip
 from indexer.requests import VideoRef

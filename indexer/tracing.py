@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from encoder.clips import Span
 from indexer.align import Segment, maximum_runs
-from indexer.footage import SAME, Film, Placement, Seconds, compare, padded, total_agreement
+from indexer.film import Film, Seconds
+from indexer.footage import SAME, compare, total_agreement
+from indexer.placement import Placement, padded
 from indexer.reel import LOOK_S, MOVES, Reel
 from indexer.sightings import sightings
 

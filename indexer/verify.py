@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from encoder.clips import Span
 from indexer.catalog import Catalog
 from indexer.database import CatalogError
-from indexer.footage import SketchError, unpack
 from indexer.library import Library
+from indexer.sketches import SketchError, unpack
 from indexer.tables import Clip, File, Video
 from indexer.vector_file import CacheError, check
 from indexer.vectors import VectorIndex

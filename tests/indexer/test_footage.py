@@ -4,7 +4,9 @@ import pytest
 
 from encoder.clips import Span
 from indexer.align import Segment
-from indexer.footage import SAME, SIDE, Film, compare, pack, refined, sketches, unpack
+from indexer.film import Film
+from indexer.footage import SAME, compare, refined
+from indexer.sketches import SIDE, pack, sketches
 
 FPS, SKETCH_FPS, LARGE = 32, 8, 96
 
@@ -182,26 +184,3 @@ def test_a_refined_segment_stays_within_the_video_and_the_query(footage):
     assert segment.video.start >= 0
     assert segment.video.end <= 3.5
     assert 0 <= segment.query.start < segment.query.end <= 4.01
-
-
-def test_sketches_come_back_from_their_bytes():
-    small = np.random.default_rng(0).integers(0, 256, (8, SIDE, SIDE)).astype(np.uint8)
-    assert np.array_equal(unpack(pack(small)), small)
-    still = np.repeat(small[:1], 8, 0)
-    assert len(pack(still)) < len(pack(small)) / 4
-
-
-def test_sketches_are_grey_and_small_whatever_the_shape():
-    pictures = np.zeros((2, 3, 50, 50, 3), np.uint8)
-    pictures[1, 2, :25] = 255
-    small = sketches(pictures)
-    assert (small.shape, small.dtype) == ((2, 3, SIDE, SIDE), np.uint8)
-    assert small[1, 2, :7].min() == 255
-    assert small.sum() == small[1, 2].sum()
-
-
-def test_a_film_of_sketches_holds_each_moment_once():
-    small = np.arange(12, dtype=np.uint8)[:, None, None] * np.ones((12, SIDE, SIDE), np.uint8)
-    film = Film.from_sketches([(0.0, pack(small[:8])), (0.5, pack(small[4:]))], SKETCH_FPS)
-    assert film.times == pytest.approx(np.arange(12) / SKETCH_FPS)
-    assert np.array_equal(film.pictures[:, 0, 0], np.arange(12))

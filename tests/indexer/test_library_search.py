@@ -10,9 +10,10 @@ from encoder.clips import Span
 from encoder.errors import VideoError
 from encoder.video import read_clips
 from indexer.errors import LibraryError
-from indexer.footage import Film, sketches
+from indexer.film import Film
 from indexer.requests import Example, Filters, VideoRef
 from indexer.search import align_videos
+from indexer.sketches import sketches
 from indexer.verify import verify
 
 

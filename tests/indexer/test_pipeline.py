@@ -8,8 +8,8 @@ from encoder.clips import ClipSpec, Span
 from encoder.decoding import Decoded, Failed, Finished, Opened
 from encoder.video import VideoInfo
 from indexer import pipeline
-from indexer.footage import unpack
 from indexer.pipeline import Encoded, Progressed, encode_videos
+from indexer.sketches import unpack
 
 INFO = VideoInfo(10.0, 64, 48, 25.0, "h264")
 SPEC = ClipSpec(frames=2, size=4, hop=1)

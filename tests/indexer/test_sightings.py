@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 
 from encoder.clips import Span
-from indexer.footage import SIDE, Film, total_agreement
+from indexer.film import Film
+from indexer.footage import total_agreement
 from indexer.sightings import _SIDE, _agreements, _Strip, sightings
+from indexer.sketches import SIDE
 
 FPS, FINE = 8, 32  # pictures a second of a video and of a query
 SECONDS = 40.0

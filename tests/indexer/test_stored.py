@@ -5,9 +5,9 @@ from encoder.clips import Span
 from encoder.video import VideoInfo
 from indexer import schema
 from indexer.catalog import Catalog
-from indexer.footage import pack
 from indexer.records import EncodedVideo, FileState
 from indexer.requests import VideoRef
+from indexer.sketches import pack
 from indexer.stored import NoVideoError, stored_query
 from tests.indexer.conftest import SPEC
 

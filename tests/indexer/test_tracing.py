@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from encoder.clips import Span
-from indexer.footage import Film
+from indexer.film import Film
 from indexer.reel import Reel
 from indexer.tracing import Stretch, changing_alike, trace
 
