@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.background import Background
+from indexer.combine import alike_among, search_all
 from indexer.folders import is_below
 from indexer.library import Library
-from indexer.search import Query, align_videos, looked_at, search
+from indexer.search import Query
 from indexer.tables import Video
 from indexer.vectors import VectorIndex
 
@@ -45,7 +46,7 @@ class Gallery:
 
     def search(self, query: Query, ignored: set[int]) -> list[tuple[int, float]]:
         """The videos that `Library.search` finds with their scores, best first, for what is embedded already."""
-        matches = search(query, self.catalog, self.index, RESULTS, self.spec)
+        matches = search_all([query], [], self.catalog, self.index, RESULTS, self.spec)
         return [(match.video_id, match.score) for match in matches if match.video_id not in ignored]
 
     def nearest_mean(self, query: Query, ignored: set[int]) -> int:
@@ -57,8 +58,8 @@ class Gallery:
     def score(self, query: Query, video: int) -> float:
         """The score that a search gives one video."""
         background = Background.of(query.embeddings, self.index)
-        found = align_videos(query, background, self.catalog, [video], self.spec)
-        return looked_at(found, self.catalog, self.spec)[0].score if found else 0.0
+        matches = alike_among(query, background, self.catalog, [video], self.spec)
+        return matches[0].score if matches else 0.0
 
 
 def recordings(path: str, same: Sequence[str]) -> set[str]:

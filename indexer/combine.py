@@ -17,10 +17,12 @@ from indexer.align import Segment
 from indexer.along import together
 from indexer.background import Background
 from indexer.blas import one_blas_thread
+from indexer.copies import footage_among
 from indexer.lookup import Clips, Lookup
 from indexer.ranges import Ids
 from indexer.search import Match, Query, align_videos, candidates, looked_at
 
+_EXACT = 1.4  # factor on the score of what pictures alone found, where one of two that overlap is chosen
 _MOST_USUAL = 0.9  # score that videos are taken to have usually, at most, so that footage stays above it
 
 Answer = Callable[[Query, Background, Clips, Sequence[int], ClipSpec], list[Match]]
@@ -29,8 +31,24 @@ Answer = Callable[[Query, Background, Clips, Sequence[int], ClipSpec], list[Matc
 def alike_among(
     query: Query, background: Background, catalog: Clips, videos: Sequence[int], spec: ClipSpec
 ) -> list[Match]:
-    """How much each of the videos is like a query, pictures of the best ones compared."""
-    return looked_at(align_videos(query, background, catalog, videos, spec), catalog, spec)
+    """How much each of the videos is like a query, pictures of the best ones compared; of a short query, of all."""
+    found = align_videos(query, background, catalog, videos, spec)
+    matches = looked_at(found, catalog, spec)
+    shown: dict[int, list[Segment]] = {}
+    for video_id, segment in footage_among(found, query, catalog, spec):
+        shown.setdefault(video_id, []).append(segment)
+    return [_with(match, shown[match.video_id]) if match.video_id in shown else match for match in matches]
+
+
+def _with(match: Match, exact: Sequence[Segment]) -> Match:
+    """A match with further segments, which are exact: they push out what overlaps them and scores little more."""
+    ranked = sorted([*match.segments, *exact], key=lambda one: -one.score * (_EXACT if one in exact else 1.0))
+    kept: list[Segment] = []
+    for segment in ranked:
+        if not any(segment.video.shared(one.video) for one in kept):
+            most = max(other.score for other in ranked if segment.video.shared(other.video))
+            kept.append(replace(segment, score=most))
+    return replace(match, segments=sorted(kept, key=lambda one: -one.score))
 
 
 def search_all(

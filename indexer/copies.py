@@ -14,7 +14,7 @@ from encoder.clips import ClipSpec, Span
 from indexer.align import Segment
 from indexer.background import Background
 from indexer.film import Film
-from indexer.footage import BEYOND_S, SAME, compare, refined
+from indexer.footage import BEYOND_S, SAME, certainty, compare, refined
 from indexer.lookup import Clips
 from indexer.rarity import weights_of
 from indexer.readings import Strip
@@ -26,6 +26,8 @@ _SIGHTED = 16  # ... and that pictures do, of each piece of the query
 _MOMENTS = 64  # of a query
 _LOOKED_THROUGH_S = 3600.0  # of the videos that embeddings find most alike
 _PIECE_S = 3.0
+_SHORT_S = 1.3 * _PIECE_S  # up to which a query is one piece
+_FEW = 6  # parts that are compared of what is only looked for beside embeddings
 _BACKWARDS = 0.9  # factor on the score of what runs backwards: not the same scene, but more than another take of it
 _TURNED = 0.9  # factor where one of two that overlap is chosen: what hardly moves agrees both ways
 
@@ -51,6 +53,21 @@ def copies_among(
     parts = [*_aligned(found), *_sighted(found, query, catalog, spec)]
     matches = _matches([(one.found, copy) for one in parts if (copy := _copy(one, query, catalog, spec))])
     return _weighed(matches, query.span)
+
+
+def footage_among(
+    found: Sequence[Found], query: Query, catalog: Clips, spec: ClipSpec
+) -> Iterator[tuple[int, Segment]]:
+    """Yield (video id, segment) where videos show all of a short query forwards, by pictures alone, scored as alike.
+
+    So few windows tell no tempo, and footage that runs faster is shorter than one of them; see `search.looked_at`.
+    """
+    if query.span.duration > _SHORT_S:
+        return
+    parts = [part for part in _sighted(found, query, catalog, spec) if part.segment.tempo > 0]
+    for one in parts[:_FEW]:
+        if copy := _copy(one, query, catalog, spec):
+            yield one.found.video_id, replace(copy, score=one.found.most(copy) * certainty(copy.score))
 
 
 def _aligned(found: Sequence[Found]) -> list[_Part]:
@@ -89,7 +106,7 @@ def _sightings(found: Found, query: Query, catalog: Clips, spec: ClipSpec) -> It
 
 def _pieces(span: Span) -> list[Span]:
     """All of a query, and short parts of a longer one, of which a video may show some."""
-    if span.duration < 1.3 * _PIECE_S:
+    if span.duration <= _SHORT_S:
         return [span]
     starts = np.linspace(span.start, span.end - _PIECE_S, max(2, round(2 * span.duration / _PIECE_S) - 1)).tolist()
     return [span, *(Span(start, start + _PIECE_S) for start in starts)]

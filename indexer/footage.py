@@ -93,6 +93,11 @@ def compare(query: Film, video: Film, segment: Segment) -> Agreement | None:
     return _along(query, best.placement, seen, times, nearer)
 
 
+def certainty(total: float) -> float:
+    """How far an agreement lifts a score towards that of the same footage, 0 to 1."""
+    return float(max(0.0, (total - _CERTAIN) / (1 - _CERTAIN)) ** 3)
+
+
 def refined(segment: Segment, agreement: Agreement, end: float, most: float = 1.0) -> Segment:
     """A segment that scores the more, up to the most, the better it agrees; on the line of a good agreement.
 
@@ -102,8 +107,7 @@ def refined(segment: Segment, agreement: Agreement, end: float, most: float = 1.
         end: of the video, in seconds.
         most: what the same footage scores.
     """
-    certain = max(0.0, (agreement.total - _CERTAIN) / (1 - _CERTAIN)) ** 3
-    score = segment.score + max(0.0, most - segment.score) * certain
+    score = segment.score + max(0.0, most - segment.score) * certainty(agreement.total)
     if agreement.total < SAME:
         return replace(segment, score=score)
     offset, tempo = agreement.offset, agreement.tempo

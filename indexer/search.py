@@ -17,7 +17,6 @@ from encoder.clips import ClipSpec, Span
 from indexer.align import SEGMENTS, SHARE, Segment, Timeline, align_all
 from indexer.along import Along
 from indexer.background import Background
-from indexer.blas import one_blas_thread
 from indexer.film import Film
 from indexer.footage import BEYOND_S, compare, refined
 from indexer.lookup import Clips, Lookup
@@ -70,17 +69,6 @@ class Match:
     def score(self) -> float:
         """That of all examples together, or of the best segment."""
         return self.segments[0].score if self.together is None else self.together
-
-
-def search(query: Query, catalog: Clips, index: Lookup, k: int, spec: ClipSpec) -> list[Match]:
-    """The k videos that match a query best, in whichever reading, best first."""
-    if not len(index):
-        return []
-    with one_blas_thread():
-        background = Background.of(query.embeddings, index)
-        videos = candidates(query, background, catalog, index, k)
-        matches = looked_at(align_videos(query, background, catalog, videos, spec), catalog, spec)
-    return sorted(matches, key=lambda match: (-match.score, match.video_id))[:k]
 
 
 def candidates(
@@ -142,6 +130,10 @@ class Found:
     def share(self, segment: Segment) -> float:
         """What share of the query's time a segment shows."""
         return segment.query.duration * self.reading.rate / self.reading.timeline.span.duration
+
+    def most(self, segment: Segment) -> float:
+        """What a segment scores that shows the same footage."""
+        return float(self.rarity.share(segment.query, self.share(segment)) ** SHARE)
 
 
 @dataclass(frozen=True)
@@ -249,8 +241,7 @@ def _looked_at(found: Found, segment: Segment, catalog: Clips, spec: ClipSpec) -
     agreement = compare(strip.film, Film.from_sketches(packed, spec.fps), segment) if strip and packed else None
     if agreement is None:
         return segment
-    most = found.rarity.share(segment.query, found.share(segment)) ** SHARE
-    return refined(segment, agreement, found.end, most)
+    return refined(segment, agreement, found.end, found.most(segment))
 
 
 def _by_score(segment: Segment) -> float:

@@ -4,8 +4,9 @@ import pytest
 from encoder.clips import ClipSpec, Span
 from indexer.align import Timeline
 from indexer.background import Background
+from indexer.combine import search_all
 from indexer.readings import Reading
-from indexer.search import Query, align_videos, candidates, search
+from indexer.search import Query, align_videos, candidates
 from indexer.vectors import VectorIndex
 
 DIM, CLIPS, CLIP_S = 32, 6, 2.0
@@ -49,7 +50,7 @@ def unrelated(windows):
 
 
 def found(films, *readings, k=3):
-    return search(Query(readings), films, films.index, k, SPEC)
+    return search_all([Query(readings)], [], films, films.index, k, SPEC)
 
 
 def test_the_reading_that_fits_answers_in_seconds_of_the_query(films):
