@@ -32,7 +32,7 @@ class Film:
     def of(cls, pictures: NDArray[np.uint8], span: Span) -> "Film":
         """Colour pictures (N, S, S, 3), evenly spread over a span, as small ones."""
         side = min(_HELD, pictures.shape[1])
-        grey = shrunk([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures], side, side)
+        grey = shrunk(np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures]), side, side)
         starts = span.start + np.arange(len(grey)) * (span.duration / len(grey))
         return cls(starts.astype(np.float64), grey)
 
@@ -71,7 +71,12 @@ class Film:
         return np.searchsorted(self.times, times + 1e-6, side="right").clip(1) - 1
 
 
-def shrunk(pictures: Iterable[Any], height: int, width: int) -> Grey:
-    """Pictures (N, height, width)."""
-    size = (width, height)
-    return np.stack([cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_AREA) for one in pictures])
+def shrunk(pictures: NDArray[Any], height: int, width: int) -> Grey:
+    """Pictures (N, H, W) as (N, height, width)."""
+    if pictures.shape[1] % height or pictures.shape[2] % width:
+        size = (width, height)
+        each = [cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_AREA) for one in pictures]
+        return np.stack(each)
+    down, across = pictures.shape[1] // height, pictures.shape[2] // width  # the same, ten times as fast
+    total = sum(pictures[:, i::down, j::across].astype(np.float32) for i in range(down) for j in range(across))
+    return np.asarray(total / (down * across), np.float32)

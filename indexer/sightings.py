@@ -23,6 +23,7 @@ from indexer.footage import total_agreement
 _SIDE = 8  # pixels
 _FEWEST = 6  # pictures of the video
 _MOST = 3
+_QUIET = 0.01  # grey levels squared by which pixels of a still query may vary: rounding correlates with anything
 _CHANCE = 0.5  # over the root of the number of pictures: by how much few of them agree by chance
 
 Rows = NDArray[np.float32]
@@ -96,7 +97,7 @@ def _agreements(query: Film, span: Span, tempo: float, strip: _Strip, fps: float
         rows = query.scaled(_SIDE, _SIDE, mirrored)[shown].reshape(count, -1)
         moving, looks = rows - rows.mean(0), _flat(rows)
         products, alike = moving @ strip.rows.T, looks @ strip.flat.T
-        scale = np.sqrt(float((moving**2).sum()) * varying + 1e-3)
+        scale = np.sqrt(float((moving**2).sum() + _QUIET * rows.size) * varying + 1e-3)
         moves = np.sqrt(varying / rows.size)
         for backwards in (False, True):
             motion, look = (_diagonal_sums(each[::-1] if backwards else each) for each in (products, alike))
