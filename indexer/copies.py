@@ -27,7 +27,8 @@ _MOMENTS = 64  # of a query
 _LOOKED_THROUGH_S = 3600.0  # of the videos that embeddings find most alike
 _PIECE_S = 3.0
 _SHORT_S = 1.3 * _PIECE_S  # up to which a query is one piece
-_FEW = 6  # parts that are compared of what is only looked for beside embeddings
+_LIKELIEST = 8  # videos that are looked through beside embeddings, ...
+_FEW = 6  # ... and parts of them that are compared
 _BACKWARDS = 0.9  # factor on the score of what runs backwards: not the same scene, but more than another take of it
 _TURNED = 0.9  # factor where one of two that overlap is chosen: what hardly moves agrees both ways
 
@@ -64,7 +65,9 @@ def footage_among(
     """
     if query.span.duration > _SHORT_S:
         return
-    parts = [part for part in _sighted(found, query, catalog, spec) if part.segment.tempo > 0]
+    likeliest = sorted(found, key=lambda one: -one.segments[0].score)[:_LIKELIEST]
+    as_it_is = [replace(one, reading=query.readings[0]) for one in likeliest]
+    parts = [part for part in _sighted(as_it_is, query, catalog, spec) if part.segment.tempo > 0]
     for one in parts[:_FEW]:
         if copy := _copy(one, query, catalog, spec):
             yield one.found.video_id, replace(copy, score=one.found.most(copy) * certainty(copy.score))
