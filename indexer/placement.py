@@ -19,7 +19,7 @@ from indexer.sketches import SIDE
 _SMALLER = (15, 14, 12, 11)  # pixels of the video's picture that a side of the query shows, ...
 _LARGER = (18, 21, 24)  # ... and that it would show if the video were not a crop of it
 _MARGIN = 1  # pixels by which a smaller picture may reach beyond the video's
-_LOOKED_AT = 3  # pictures of the video, evenly spread, by which placements are judged
+_LOOKED_AT = 2  # pictures of the video, evenly spread, by which placements are judged
 _MOST = 3  # that look best are tried, and the plain ones
 _SIZES = [(SIDE, SIDE)] + [
     size for side in (*_SMALLER, *_LARGER) for size in ((side, side), (SIDE, side), (side, SIDE))
@@ -65,7 +65,7 @@ def padded(pictures: Grey | NDArray[np.uint8]) -> Grey:
 
 def placements(query: Film, seen: Grey, times: Seconds, segment: Segment) -> Sequence[Placement]:
     """The placements that look best along the segment's own line, and the plain ones."""
-    some = np.linspace(0, len(times) - 1, _LOOKED_AT).round().astype(int)
+    some = ((np.arange(_LOOKED_AT) + 0.5) * len(times) / _LOOKED_AT).astype(int)
     moments = segment.query.start + (times[some] - segment.video.start) / segment.tempo
     shown, theirs = query.pictures[query.showing(moments)], seen[some]
     found: list[tuple[float, Placement]] = []
@@ -93,5 +93,7 @@ def _best_place(ours: Grey, theirs: Grey) -> tuple[float, int, int]:
 def _correlations(pictures: Grey, seen: Grey) -> Grey:
     """The mean normalised correlation at every place that pictures can have in others, one by one."""
     maps = [cv2.matchTemplate(large, small, cv2.TM_CCOEFF_NORMED) for small, large in zip(pictures, seen, strict=True)]
-    usable = np.nan_to_num(np.stack(maps), nan=0.0, posinf=0.0, neginf=0.0).clip(-1, 1)  # pictures of one colour
-    return np.asarray(usable.mean(0), np.float32)
+    total = sum(maps[1:], maps[0])
+    if not (np.abs(total) <= len(maps)).all():  # pictures of one colour
+        total = np.nan_to_num(np.stack(maps), nan=0.0, posinf=0.0, neginf=0.0).clip(-1, 1).sum(0)
+    return np.asarray(total / len(maps), np.float32)
