@@ -22,6 +22,7 @@ from indexer.lookup import Clips, Lookup
 from indexer.ranges import Ids
 from indexer.search import Match, Query, align_videos, candidates, looked_at
 
+_FOUND = 0.8  # score of footage that need not be looked for any longer
 _EXACT = 1.4  # factor on the score of what pictures alone found, where one of two that overlap is chosen
 _MOST_USUAL = 0.9  # score that videos are taken to have usually, at most, so that footage stays above it
 
@@ -31,9 +32,14 @@ Answer = Callable[[Query, Background, Clips, Sequence[int], ClipSpec], list[Matc
 def alike_among(
     query: Query, background: Background, catalog: Clips, videos: Sequence[int], spec: ClipSpec
 ) -> list[Match]:
-    """How much each of the videos is like a query, pictures of the best ones compared; of a short query, of all."""
+    """How much each of the videos is like a query, pictures of the best ones compared.
+
+    Where none of these shows the footage of a short query, all pictures of the likeliest videos are.
+    """
     found = align_videos(query, background, catalog, videos, spec)
     matches = looked_at(found, catalog, spec)
+    if max((match.score for match in matches), default=1.0) > _FOUND:
+        return matches
     shown: dict[int, list[Segment]] = {}
     for video_id, segment in footage_among(found, query, catalog, spec):
         shown.setdefault(video_id, []).append(segment)
