@@ -6,6 +6,7 @@ Embeddings name the videos. In each, the parts that embeddings align and those t
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,11 @@ from encoder.clips import ClipSpec, Span
 from indexer.align import Segment
 from indexer.background import Background
 from indexer.film import Film
-from indexer.footage import BEYOND_S, SAME, certainty, compare, refined
+from indexer.footage import SAME, certainty, compare, refined
 from indexer.lookup import Clips
 from indexer.rarity import weights_of
 from indexer.readings import Strip
-from indexer.search import Found, Match, Query, align_videos
+from indexer.search import Found, Match, Query, align_videos, film_around
 from indexer.sightings import sightings
 
 _COMPARED = 24  # parts that embeddings propose, ...
@@ -40,6 +41,7 @@ class _Part:
     found: Found
     segment: Segment
     strip: Strip | None  # of the query
+    film: Film | None = None  # of the video, where it was read already
 
 
 def copies_among(
@@ -65,8 +67,7 @@ def footage_among(
     """
     if query.span.duration > _SHORT_S:
         return
-    likeliest = sorted(found, key=lambda one: -one.segments[0].score)[:_LIKELIEST]
-    as_it_is = [replace(one, reading=query.readings[0]) for one in likeliest]
+    as_it_is = [replace(one, reading=query.readings[0]) for one in islice(_first_hour(found), _LIKELIEST)]
     parts = [part for part in _sighted(as_it_is, query, catalog, spec) if part.segment.tempo > 0]
     for one in parts[:_FEW]:
         if copy := _copy(one, query, catalog, spec):
@@ -104,7 +105,7 @@ def _sightings(found: Found, query: Query, catalog: Clips, spec: ClipSpec) -> It
     film = Film.from_sketches(packed, spec.fps)
     for strip in strips.values():
         for span in _pieces(query.span):
-            yield from (_Part(found, one, strip) for one in sightings(strip.film, span, film, spec.fps))
+            yield from (_Part(found, one, strip, film) for one in sightings(strip.film, span, film, spec.fps))
 
 
 def _pieces(span: Span) -> list[Span]:
@@ -118,11 +119,11 @@ def _pieces(span: Span) -> list[Span]:
 def _copy(part: _Part, query: Query, catalog: Clips, spec: ClipSpec) -> Segment | None:
     """The segment made exact, if its pictures agree."""
     strip, segment = part.strip, part.segment
-    around = Span(max(0.0, segment.video.start - BEYOND_S - spec.clip_s), segment.video.end + BEYOND_S)
-    packed = catalog.sketches(part.found.video_id, around) if strip else []
-    if not strip or not packed:
+    if strip is None:
         return None
-    backwards, video = segment.tempo < 0, Film.from_sketches(packed, spec.fps)
+    backwards, video = segment.tempo < 0, part.film or film_around(segment, part.found.video_id, catalog, spec)
+    if video is None:
+        return None
     film = strip.film.backwards(query.span) if backwards else strip.film
     forwards = _turned(segment, query.span) if backwards else segment
     agreement = compare(film, video, forwards)

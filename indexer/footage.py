@@ -137,10 +137,11 @@ def _along(query: Film, placement: Placement, seen: Grey, times: Seconds, lines:
     best = int((alike > alike.max() - _NOISE).argmax())
     ours = ours[rows[best]]
     a = ours - ours.mean(0)
+    levels = _level(ours), _level(theirs)
     return Agreement(
         motion=_correlation(a, b),
-        look=_correlation(_level(ours), _level(theirs)),
-        steps=_steps_alike(_level(ours), _level(theirs)),
+        look=_correlation(*levels),
+        steps=_steps_alike(*levels),
         moves=float(max(a.std(), b.std())),
         offset=float(lines[best, 0]),
         tempo=float(lines[best, 1]),

@@ -236,12 +236,18 @@ def looked_at(found: Sequence[Found], catalog: Clips, spec: ClipSpec) -> list[Ma
 
 def _looked_at(found: Found, segment: Segment, catalog: Clips, spec: ClipSpec) -> Segment:
     strip = found.reading.strip
-    starts = Span(max(0.0, segment.video.start - BEYOND_S - spec.clip_s), segment.video.end + BEYOND_S)
-    packed = catalog.sketches(found.video_id, starts) if strip else []
-    agreement = compare(strip.film, Film.from_sketches(packed, spec.fps), segment) if strip and packed else None
+    film = film_around(segment, found.video_id, catalog, spec) if strip else None
+    agreement = compare(strip.film, film, segment) if strip and film else None
     if agreement is None:
         return segment
     return refined(segment, agreement, found.end, found.most(segment))
+
+
+def film_around(segment: Segment, video_id: int, catalog: Clips, spec: ClipSpec) -> Film | None:
+    """The small pictures that a library keeps of a video around a segment; None where it has none."""
+    starts = Span(max(0.0, segment.video.start - BEYOND_S - spec.clip_s), segment.video.end + BEYOND_S)
+    packed = catalog.sketches(video_id, starts)
+    return Film.from_sketches(packed, spec.fps) if packed else None
 
 
 def _by_score(segment: Segment) -> float:
