@@ -12,7 +12,6 @@ from enum import Enum
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from queue import Queue
 
 import av
 import cv2
@@ -23,6 +22,7 @@ from encoder.clips import ClipSpec, Span
 from encoder.container import open_alone
 from encoder.decoding import Decoded, DecodePool, Event, Failed, Job, Opened
 from encoder.errors import VideoError
+from encoder.lending import Lending
 from encoder.video import VideoInfo
 
 _DECODERS, _STALL_S = 2, 20.0
@@ -81,15 +81,11 @@ class Decoders:
     """A few decoding workers, each lent to one thread at a time."""
 
     def __init__(self, count: int = _DECODERS) -> None:
-        self._pools = [DecodePool(1, _STALL_S) for _ in range(count)]
-        self._idle: Queue[DecodePool] = Queue()
-        for pool in self._pools:
-            self._idle.put(pool)
+        self._pools = Lending([DecodePool(1, _STALL_S) for _ in range(count)])
 
     def close(self) -> None:
         """End the workers, also those in the middle of a file."""
-        for pool in self._pools:
-            pool.close()
+        self._pools.close()
 
     def info(self, path: str) -> VideoInfo:
         """What the header of a video says; its length is measured where the header does not say it, as of recordings.
@@ -147,11 +143,8 @@ class Decoders:
 
     @contextmanager
     def _decode(self, job: Job) -> Iterator[Iterator[Event]]:
-        pool = self._idle.get()
-        try:
+        with self._pools.lent() as pool:
             yield _checked(job.path, pool.decode([job]))
-        finally:
-            self._idle.put(pool)
 
 
 def _checked(path: str, events: Iterator[Event | None]) -> Iterator[Event]:

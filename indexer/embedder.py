@@ -1,15 +1,13 @@
 """Embedding the clips that people search with."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from queue import Queue
 
 import numpy as np
 
 from encoder.checkpoint import Checkpoint
 from encoder.clips import Span
 from encoder.decoding import DecodePool
+from encoder.lending import Lending
 from indexer.query import embed_query
 from indexer.recent import RecentQueries, key_of
 from indexer.search import Query
@@ -26,15 +24,11 @@ class Embedder:
             at_once: clips that may be decoded side by side; further ones wait.
         """
         self._checkpoint, self._recent = checkpoint, RecentQueries()
-        self._pools = [DecodePool(1) for _ in range(at_once)]
-        self._idle: Queue[DecodePool] = Queue()
-        for pool in self._pools:
-            self._idle.put(pool)
+        self._decoders = Lending([DecodePool(1) for _ in range(at_once)])
 
     def close(self) -> None:
         """End the decoders."""
-        for pool in self._pools:
-            pool.close()
+        self._decoders.close()
 
     def embed(self, clip: str | Path, span: Span | None = None) -> Query:
         """Embed a clip as it is and as what it may have been before it was edited.
@@ -45,7 +39,7 @@ class Embedder:
         key = key_of(clip, span)
         query = self._recent.get(key)
         if query is None:
-            with self._pool() as pool:
+            with self._decoders.lent() as pool:
                 query = embed_query(clip, span, self._checkpoint, pool)
             self._recent.put(key, query)
         return query
@@ -54,15 +48,4 @@ class Embedder:
         """Load now what the first clip would wait for: the network and the decoder processes."""
         spec = self._checkpoint.spec
         self._checkpoint.embed(np.zeros((1, spec.frames, spec.size, spec.size, 3), np.uint8))
-        for _ in self._pools:
-            with self._pool() as pool:  # another one each time, while nobody searches
-                pool.start()
-
-    @contextmanager
-    def _pool(self) -> Iterator[DecodePool]:
-        """A decoder for one clip; further clips wait."""
-        pool = self._idle.get()
-        try:
-            yield pool
-        finally:
-            self._idle.put(pool)
+        self._decoders.start()
