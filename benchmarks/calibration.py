@@ -27,8 +27,8 @@ from app.progress import StepProgress
 from benchmarks.copies import LONGEST_S, SHORTEST_S, Copier, open_library
 from benchmarks.edits import kinds, together
 from benchmarks.gallery import Gallery
+from benchmarks.options import add_collection
 from benchmarks.sources import draw_sources
-from encoder.checkpoint import DEFAULT
 from encoder.errors import WorldError
 from indexer.confidence import Fit, write_fits
 from indexer.discover import resolve
@@ -197,14 +197,10 @@ def main() -> None:
     """Fit some modes, write the file of the encoder and the plot, and print how well they do."""
     parser = argparse.ArgumentParser(description="Fit what the scores of an encoder mean.")
     add = parser.add_argument
-    add("folders", nargs="+", type=Path, help="the collection, the videos of the manifests among it")
+    add_collection(parser, "the collection, the videos of the manifests among it", "copies")
     add("--manifest", nargs="+", type=Path, required=True, metavar="CSV", help="with path, label and group")
     add("--mode", nargs="+", type=Mode, choices=list(Mode), default=list(Mode), help="to fit, and no others [all]")
-    add("--encoder", default=DEFAULT, metavar="NAME|FILE", help="a shipped encoder, or a checkpoint file")
     add("--queries", type=int, default=40, help="sources of edited videos, three queries each")
-    add("--seed", type=int, default=0, help="of all that is drawn")
-    add("--same", action="append", default=[], metavar="REGEX", help="what is one recording, as of benchmarks.copies")
-    add("--out", type=Path, default=Path("copies"), metavar="FOLDER", help="for the library, as of benchmarks.copies")
     wanted = parser.parse_args()
     fits, shown = {}, {}
     try:

@@ -25,8 +25,9 @@ import numpy as np
 from app.progress import FileProgress, StepProgress
 from benchmarks.edits import CRF, Frames, Kind, Rng, backwards, kinds, together, unedited
 from benchmarks.gallery import Gallery
+from benchmarks.options import add_collection
 from benchmarks.sources import Source, draw_sources, turning
-from encoder.checkpoint import DEFAULT, load_encoder
+from encoder.checkpoint import load_encoder
 from encoder.errors import WorldError
 from indexer.current import exists
 from indexer.discover import resolve
@@ -190,15 +191,8 @@ def main() -> None:
     """Measure, print the table and write copies.json."""
     parser = argparse.ArgumentParser(description="Measure how well edited copies are found.")
     add = parser.add_argument
-    add("folders", nargs="+", type=Path, help="the collection: videos of it are edited and searched for in it")
-    add("--encoder", default=DEFAULT, metavar="NAME|FILE", help="a shipped encoder, or a checkpoint file")
+    add_collection(parser, "the collection: videos of it are edited and searched for in it", "copies")
     add("--queries", type=int, default=40, help="of each kind")
-    add("--seed", type=int, default=0, help="of all that is drawn")
-    add(
-        "--same", action="append", default=[], metavar="REGEX",
-        help="files in whose paths it matches, its group the same, are one recording; may be repeated",
-    )  # fmt: skip
-    add("--out", type=Path, default=Path("copies"), metavar="FOLDER", help="for the library and copies.json")
     wanted = parser.parse_args()
     try:
         with open_library(wanted.out, wanted.folders, wanted.encoder) as library:

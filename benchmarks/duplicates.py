@@ -15,7 +15,6 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from app.progress import StepProgress, clock
 from benchmarks.copies import open_library
 from benchmarks.duplicates_set import EDITS, PART, WHOLE, Copy, make_copies, read_copies, write_copies
 from benchmarks.gallery import Gallery
-from encoder.checkpoint import DEFAULT
+from benchmarks.options import add_collection
 from encoder.clips import Span
 from encoder.errors import WorldError
 from indexer.discover import resolve
@@ -122,12 +121,8 @@ def main() -> None:
     """Make the copies where they are not there yet, compare, print the table and write duplicates.json."""
     parser = argparse.ArgumentParser(description="Measure how well edited copies and parts are found by duplicates.")
     add = parser.add_argument
-    add("folders", nargs="+", type=Path, help="the collection: videos of it are edited, and compared with all of it")
-    add("--encoder", default=DEFAULT, metavar="NAME|FILE", help="a shipped encoder, or a checkpoint file")
+    add_collection(parser, "the collection: videos of it are edited, and compared with all of it", "duplicates")
     add("--each", type=int, default=8, help="videos that each edit is made of")
-    add("--seed", type=int, default=0, help="of all that is drawn")
-    add("--same", action="append", default=[], metavar="REGEX", help="what is one recording, as of benchmarks.copies")
-    add("--out", type=Path, default=Path("duplicates"), metavar="FOLDER", help="for libraries, files and figures")
     wanted = parser.parse_args()
     folder = (wanted.out / f"copies-{wanted.each}-{wanted.seed}").resolve()
     try:

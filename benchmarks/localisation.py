@@ -27,8 +27,8 @@ from benchmarks.copies import open_library
 from benchmarks.edits import Kind, Rng, backwards, speed, unedited
 from benchmarks.gallery import Gallery
 from benchmarks.hiding import FPS, Cut, Hidden, hide, shape_of
+from benchmarks.options import add_collection
 from benchmarks.sources import Source, draw_sources, turning
-from encoder.checkpoint import DEFAULT
 from encoder.clips import Span
 from encoder.errors import WorldError
 from indexer.discover import resolve
@@ -186,13 +186,9 @@ def main() -> None:
     """Make the files where they are not there yet, search, print the table and write localisation-MODE.json."""
     parser = argparse.ArgumentParser(description="Measure how well short cuts are found in long files.")
     add = parser.add_argument
-    add("folders", nargs="+", type=Path, help="videos that cuts and files are made of")
-    add("--encoder", default=DEFAULT, metavar="NAME|FILE", help="a shipped encoder, or a checkpoint file")
+    add_collection(parser, "videos that cuts and files are made of", "localisation")
     add("--mode", type=Mode, choices=list(Mode), default=Mode.COPY, help="what counts as an answer")
     add("--files", type=int, default=6, help=f"of {LONG_S:g} s, each with {sum(_PER_FILE.values())} cuts")
-    add("--seed", type=int, default=0, help="of all that is drawn")
-    add("--same", action="append", default=[], metavar="REGEX", help="what is one recording, as of benchmarks.copies")
-    add("--out", type=Path, default=Path("localisation"), metavar="FOLDER", help="for libraries, files and figures")
     wanted = parser.parse_args()
     long = wanted.out / f"long-{wanted.files}-{wanted.seed}"
     try:

@@ -25,8 +25,8 @@ from app.progress import StepProgress
 from benchmarks.copies import LONGEST_S, SHORTEST_S, Copier, open_library
 from benchmarks.edits import kinds, together
 from benchmarks.gallery import RESULTS, Gallery
+from benchmarks.options import add_collection
 from benchmarks.sources import Source, draw_sources
-from encoder.checkpoint import DEFAULT
 from encoder.errors import WorldError
 from indexer.background import SAMPLE, Background
 from indexer.discover import resolve
@@ -210,13 +210,9 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description="Compare ways to normalise the similarities of a search.")
     add = parser.add_argument
-    add("folders", nargs="+", type=Path, help="the collection: videos of it are edited and searched for in it")
-    add("--encoder", default=DEFAULT, metavar="NAME|FILE", help="a shipped encoder, or a checkpoint file")
+    add_collection(parser, "the collection: videos of it are edited and searched for in it", "copies")
     add("--queries", type=int, default=60, help="sources whose copies are searched for, two each")
     add("--strangers", type=int, default=20, help="sources that are taken out of the index")
-    add("--seed", type=int, default=0, help="of all that is drawn")
-    add("--same", action="append", default=[], metavar="REGEX", help="what is one recording, as of benchmarks.copies")
-    add("--out", type=Path, default=Path("copies"), metavar="FOLDER", help="for the library, as of benchmarks.copies")
     wanted = parser.parse_args()
     try:
         with open_library(wanted.out, wanted.folders, wanted.encoder) as library:

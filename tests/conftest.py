@@ -1,7 +1,9 @@
 """Small exact videos made on the spot, for every test that needs one."""
 
 import os
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,6 +38,15 @@ class MovingVideo(Protocol):
     """What `moving_video` gives."""
 
     def __call__(self, path: Path, seconds: float, seed: int, **how: Any) -> Path: ...
+
+
+def committed(library: Path) -> int:
+    """How many videos a library's folder has, seen from outside."""
+    try:
+        with closing(sqlite3.connect(f"file:{library}/catalog.sqlite?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT count(*) FROM video").fetchone()[0])
+    except sqlite3.OperationalError:  # not made yet
+        return 0
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,25 @@ def films(make_films, html_name):
 
 
 @pytest.fixture(scope="session")
+def encoders(tmp_path_factory):
+    """Two small encoders with random weights."""
+    import torch
+
+    from encoder.checkpoint import save_encoder
+    from encoder.clips import ClipSpec
+    from encoder.config import EncoderConfig
+    from encoder.model import Encoder
+
+    paths = []
+    for seed in range(2):
+        paths.append(tmp_path_factory.mktemp("encoder") / f"{seed}.safetensors")
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            save_encoder(Encoder(EncoderConfig(width=8)), ClipSpec(size=32), paths[-1])
+    return paths
+
+
+@pytest.fixture(scope="session")
 def served_library(tmp_path_factory, films, small_encoder):
     """A library of those films, made by a small untrained encoder."""
     from encoder.checkpoint import load_encoder

@@ -3,15 +3,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from app import service
 from app.settings import Settings
 from app.text import file_name, shown
-from encoder.checkpoint import CheckpointError, load_encoder, save_encoder
-from encoder.clips import ClipSpec, Span
-from encoder.config import EncoderConfig
-from encoder.model import Encoder
+from encoder.checkpoint import CheckpointError, load_encoder
+from encoder.clips import Span
 from encoder.video import VideoInfo
 from indexer.align import Segment
 from indexer.errors import LibraryError
@@ -21,17 +18,6 @@ from indexer.search import Match
 from indexer.update import Failure, UpdateReport
 
 DIM = 256
-
-
-@pytest.fixture(scope="module")
-def encoders(tmp_path_factory):
-    paths = []
-    for seed in range(2):
-        paths.append(tmp_path_factory.mktemp("encoder") / f"{seed}.safetensors")
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            save_encoder(Encoder(EncoderConfig(width=8)), ClipSpec(size=32), paths[-1])
-    return paths
 
 
 @pytest.fixture

@@ -7,18 +7,17 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from indexer.library import Library
 from indexer.verify import verify
+from tests.conftest import committed
 
 KILLS = int(os.environ.get("REELSEEK_TEST_KILLS", "6"))
 COUNT = 2 * KILLS
@@ -53,15 +52,6 @@ def in_session(session):
     return found
 
 
-def committed(folder):
-    """How many videos a library has, seen from outside."""
-    try:
-        with closing(sqlite3.connect(f"file:{folder}/library/catalog.sqlite?mode=ro", uri=True)) as connection:
-            return connection.execute("SELECT count(*) FROM video").fetchone()[0]
-    except sqlite3.OperationalError:  # not made yet
-        return 0
-
-
 def wait_for(claim, seconds=10.0):
     end = time.monotonic() + seconds
     while not claim():
@@ -71,19 +61,19 @@ def wait_for(claim, seconds=10.0):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_a_run_killed_at_random_moments_loses_nothing_and_shows_nothing_twice(index, videos, tmp_path):
-    rng, seen = random.Random(0), [0]
+    rng, seen, folder = random.Random(0), [0], tmp_path / "library"
     for kill in range(KILLS):
         process = index("--workers", "2")
         goal = seen[-1] + (rng.randint(1, 3) if kill % 3 else 0)
-        wait_for(lambda goal=goal, process=process: committed(tmp_path) >= goal or process.poll() is not None, 60)
+        wait_for(lambda goal=goal, process=process: committed(folder) >= goal or process.poll() is not None, 60)
         time.sleep(rng.uniform(0, 0.1 if kill % 3 else 1.5))  # in the middle of indexing, or of starting
         process.send_signal(signal.SIGKILL)
         process.communicate()
         wait_for(lambda session=process.pid: not in_session(session))  # the decoders die with it
         if (tmp_path / "library" / "encoder.safetensors").exists():
-            with Library.open(tmp_path / "library") as library:
+            with Library.open(folder) as library:
                 assert verify(library).problems == []
-        seen.append(committed(tmp_path))
+        seen.append(committed(folder))
     assert seen == sorted(seen), "a committed video is never lost"
     print("videos after each kill:", seen[1:])
     last = index("--json")

@@ -4,14 +4,10 @@ import sys
 from typing import NamedTuple
 
 import pytest
-import torch
 
 from app.cli import main
-from encoder.checkpoint import load_encoder, save_encoder
-from encoder.clips import ClipSpec
-from encoder.config import EncoderConfig
+from encoder.checkpoint import load_encoder
 from encoder.decoding import DecodePool
-from encoder.model import Encoder
 from indexer.library import Library
 
 
@@ -64,18 +60,6 @@ def use_decoders(decoders):
 @pytest.fixture(autouse=True)
 def _decoders(use_decoders, monkeypatch):
     use_decoders(monkeypatch)
-
-
-@pytest.fixture(scope="session")
-def encoders(tmp_path_factory):
-    """Two small encoders with random weights."""
-    paths = []
-    for seed in range(2):
-        paths.append(tmp_path_factory.mktemp("encoder") / f"{seed}.safetensors")
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            save_encoder(Encoder(EncoderConfig(width=8)), ClipSpec(size=32), paths[-1])
-    return paths
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,13 @@
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
 
 import pytest
+
+from tests.conftest import committed
 
 PROGRAM = [sys.executable, "-c", "from app.cli import main; main()"]
 
@@ -41,15 +41,6 @@ def test_a_stopped_run_says_so_and_goes_on_from_there(run, moving_video, encoder
     result = json.loads(out)
     assert (code, result["unchanged"], result["indexed"]) == (0, done, 2)
     assert run("verify")[0] == 0
-
-
-def committed(folder):
-    """How many videos a library has, seen from outside."""
-    try:
-        with closing(sqlite3.connect(f"file:{folder}/catalog.sqlite?mode=ro", uri=True)) as connection:
-            return connection.execute("SELECT count(*) FROM video").fetchone()[0]
-    except sqlite3.OperationalError:  # not made yet
-        return 0
 
 
 def test_a_reader_that_goes_away_early_is_no_error_worth_a_word(run, filled):
